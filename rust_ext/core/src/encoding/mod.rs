@@ -1,0 +1,1 @@
+//! Fixed encodings of coordinates: one encoding a file, its paper cited.

@@ -1,0 +1,1 @@
+//! Which tile holds a point, and where inside it.

@@ -1,0 +1,1 @@
+//! What a photo file says of itself: EXIF position, heading and date.

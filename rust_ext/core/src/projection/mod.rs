@@ -1,0 +1,1 @@
+//! Map projections, with PROJ as the oracle of their tests.

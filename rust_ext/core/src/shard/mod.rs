@@ -1,0 +1,1 @@
+//! Tar shards and the fixed-layout GeoTIFF tiles inside them.

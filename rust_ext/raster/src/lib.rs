@@ -1,0 +1,1 @@
+//! The only user of GDAL: plan windows, decode each block once, cut tiles, write rasters.

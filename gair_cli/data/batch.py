@@ -1,8 +1,8 @@
 """The tensors that travel from the data to the model, and their shapes, stated once.
 
-Axis letters, here and everywhere: B pairs (rows of a batch), T distinct tiles of the batch, C bands,
-H and W rows and columns of a tile, h and w rows and columns of a photo, N rows of a table, D
-embedding. All rows of a batch have the same halves: either every row has a tile or none has, and
+Axis letters, here and everywhere: B pairs (rows of a batch), T distinct tiles of the batch, C
+bands, H and W rows and columns of a tile, h and w rows and columns of a photo, N rows of a table,
+D embedding. All rows of a batch have the same halves: either every row has a tile or none has, and
 the same for photos, so that losses are skipped for whole batches only.
 """
 

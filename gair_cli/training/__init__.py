@@ -1,0 +1,1 @@
+"""Pre-training: recipe, loop, optimizer, schedule, checkpoints, validation, report."""

@@ -1,0 +1,1 @@
+"""From a model and inputs to vectors: tables and rasters."""

@@ -1,0 +1,1 @@
+"""Scores with intervals, beside baselines, under random and spatial splits."""

@@ -1,0 +1,1 @@
+"""Search by embeddings: photos, places and tiles alike."""

@@ -98,9 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     as_json, debug = "--json" in words, "--debug" in words
     try:
-        code = cli.main(args=words, prog_name="gair", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return _invoke(words)
     except click.ClickException as error:
         return _report(_from_click(error), as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
@@ -113,6 +111,22 @@ def _run(words: list[str]) -> int:
         if debug:
             raise
         return _report(_explained(error), as_json=as_json)
+
+
+def _invoke(words: list[str]) -> int:
+    """Run the command without click's own handling of closed pipes, which exits with 1."""
+    if "_GAIR_COMPLETE" in os.environ:
+        cli.main(args=words, prog_name="gair")
+    try:
+        with cli.make_context("gair", words) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = error.exit_code
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
 
 
 def _from_click(error: click.ClickException) -> UsageError:

@@ -1,1 +1,89 @@
-//! Map projections, with PROJ as the oracle of their tests.
+//! Map projections over separate coordinate arrays, with PROJ as the oracle of their tests.
+//!
+//! Every function takes degrees and metres, works in place on structure-of-arrays slices and never
+//! fails on a coordinate: a point outside a projection's domain becomes NaN, which lies in no tile.
+mod equal_earth;
+mod transverse_mercator;
+mod web_mercator;
+
+pub use equal_earth::EqualEarth;
+pub use transverse_mercator::TransverseMercator;
+pub use web_mercator::WebMercator;
+
+use crate::{Error, Result};
+use rayon::prelude::*;
+
+/// Points a thread projects at once: two arrays of them stay in the first-level cache.
+const CHUNK: usize = 1024;
+
+/// A map projection of single points; the slices of [`forward`] and [`inverse`] build on it.
+pub trait Projection: Sync {
+    /// Projects one longitude and latitude in degrees; NaN outside the domain.
+    fn forward(&self, lon: f64, lat: f64) -> (f64, f64);
+
+    /// Returns the longitude and latitude in degrees of a projected point; NaN outside the domain.
+    fn inverse(&self, x: f64, y: f64) -> (f64, f64);
+}
+
+/// Projects `(lon, lat)` in place, many points at a time.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] where the slices differ in length.
+pub fn forward<P: Projection>(projection: &P, first: &mut [f64], second: &mut [f64]) -> Result<()> {
+    map_points(first, second, |lon, lat| projection.forward(lon, lat))
+}
+
+/// Turns projected points back into `(lon, lat)`, in place, many points at a time.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] where the slices differ in length.
+pub fn inverse<P: Projection>(projection: &P, first: &mut [f64], second: &mut [f64]) -> Result<()> {
+    map_points(first, second, |x, y| projection.inverse(x, y))
+}
+
+fn map_points(
+    first: &mut [f64],
+    second: &mut [f64],
+    map: impl Fn(f64, f64) -> (f64, f64) + Sync,
+) -> Result<()> {
+    if first.len() != second.len() {
+        return Err(Error::InvalidArgument(format!(
+            "both coordinates need equally many values, got {} and {}",
+            first.len(),
+            second.len()
+        )));
+    }
+    first
+        .par_chunks_mut(CHUNK)
+        .zip(second.par_chunks_mut(CHUNK))
+        .for_each(|(us, vs)| {
+            for (u, v) in us.iter_mut().zip(vs) {
+                (*u, *v) = map(*u, *v);
+            }
+        });
+    Ok(())
+}
+
+/// Brings an angle in degrees to [-180, 180).
+#[must_use]
+pub fn wrap_degrees(angle: f64) -> f64 {
+    angle - 360.0 * ((angle + 180.0) / 360.0).floor()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_of_different_length_are_refused() {
+        let result = forward(&WebMercator, &mut [0.0, 1.0], &mut [0.0]);
+        assert!(matches!(result, Err(Error::InvalidArgument(_))));
+    }
+
+    #[test]
+    fn the_antimeridian_is_one_meridian() {
+        assert!((wrap_degrees(180.0) + 180.0).abs() < 1e-12);
+        assert!((wrap_degrees(-181.0) - 179.0).abs() < 1e-12);
+        assert!((wrap_degrees(540.5) + 179.5).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,110 @@
+"""The Rust extension: every function checks, releases the interpreter, calls the core, converts.
+
+Arrays are C-contiguous; points are (N, 2) float64, longitude before latitude. Wrong shapes raise
+ValueError, files raise OSError. Only `gair_cli.geo` imports this module.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+HAS_GDAL: bool
+__version__: str
+
+# ---- hash ----
+def hash16(parts: Sequence[str]) -> str:
+    """Return the first 16 hexadecimal digits of the BLAKE3 hash of a list of texts."""
+
+def hash16_pairs(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Return one `hash16` for each row of two equally long lists of texts."""
+
+# ---- coordinates ----
+def utm(
+    points: NDArray[np.float64], *, zone: int, north: bool, inverse: bool = False
+) -> NDArray[np.float64]:
+    """Project (N, 2) lon, lat to UTM eastings and northings, or back with `inverse`."""
+
+def web_mercator(points: NDArray[np.float64], *, inverse: bool = False) -> NDArray[np.float64]:
+    """Project (N, 2) lon, lat to Web Mercator metres, or back with `inverse`."""
+
+def equal_earth(points: NDArray[np.float64], *, inverse: bool = False) -> NDArray[np.float64]:
+    """Project (N, 2) lon, lat by Equal Earth on the unit sphere, or back with `inverse`."""
+
+def fourier_features(
+    points: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    *,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Encode (N, 2) points with (F, 2) directions as (N, 2F) cosines, then sines."""
+
+def spherical_harmonics(
+    lonlat: NDArray[np.float64], degree: int, *, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Encode (N, 2) lon, lat as the (N, (degree + 1)^2) real harmonics up to `degree`."""
+
+def unit_sphere_xyz(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Encode (N, 2) lon, lat as (N, 3) points of the unit sphere."""
+
+# ---- pairing ----
+@final
+class TileIndex:
+    """The tiles of one CRS: which of them holds a point, and where inside it."""
+
+    def __new__(
+        cls,
+        transforms: NDArray[np.float64],
+        sizes: NDArray[np.uint32],
+        scenes: NDArray[np.uint32],
+        scales: NDArray[np.float64] | None,
+    ) -> TileIndex:
+        """Index T tiles by affines (T, 6), sizes (T, 2), scene numbers (T,), metres a unit (T, 2).
+
+        `scales` is None for a geographic CRS, whose metres depend on the latitude.
+        """
+
+    def locate(
+        self, points: NDArray[np.float64]
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+    ]:
+        """Locate (N, 2) points: tile (-1 outside), x, y, metres to the edge, to the centre."""
+
+# ---- photo ----
+@final
+class PhotoHeader:
+    """What a photo file says of itself; None where it does not say."""
+
+    @property
+    def lon(self) -> float | None: ...
+    @property
+    def lat(self) -> float | None: ...
+    @property
+    def heading(self) -> float | None: ...
+    @property
+    def altitude(self) -> float | None: ...
+    @property
+    def h_accuracy_m(self) -> float | None: ...
+    @property
+    def captured_at_ms(self) -> int | None: ...
+    @property
+    def captured_local(self) -> str | None: ...
+    @property
+    def orientation(self) -> int: ...
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def height(self) -> int | None: ...
+    @property
+    def panorama(self) -> bool: ...
+    @property
+    def error(self) -> str | None: ...
+
+def read_photo_headers(paths: Sequence[str]) -> list[PhotoHeader]:
+    """Read the headers of photo files, in their order; an unreadable one carries its error."""

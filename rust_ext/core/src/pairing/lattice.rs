@@ -1,0 +1,139 @@
+//! Tiles that share a pixel grid, size and step: the cell under a point is one floor division away.
+use super::{Affine, Metric};
+
+/// Marks a cell of the lattice without a tile.
+const EMPTY: u32 = u32::MAX;
+
+/// A point this close to an edge, in pixels, lies on it: rounding of coordinates, micrometres.
+const ON_EDGE_PX: f64 = 1e-7;
+
+/// One set of equally large tiles at multiples of a step from one origin.
+#[derive(Debug)]
+pub(crate) struct Lattice {
+    pub(crate) affine: Affine,
+    pub(crate) size: [f64; 2],
+    pub(crate) step: [f64; 2],
+    pub(crate) counts: [usize; 2],
+    pub(crate) cells: Vec<u32>,
+    pub(crate) metric: Metric,
+}
+
+/// A tile that holds a point, with what ranks it against others that do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Hit {
+    pub(crate) tile: u32,
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) edge_m: f64,
+    pub(crate) centre_m: f64,
+    /// The point lies on the right or lower edge, which a neighbour owns if there is one.
+    pub(crate) on_far_edge: bool,
+}
+
+impl Hit {
+    /// Whether this tile is to be taken before `other`: own edges, then centre, then order.
+    fn beats(&self, other: &Self) -> bool {
+        let key = |hit: &Self| (hit.on_far_edge, hit.centre_m, hit.tile);
+        key(self) < key(other)
+    }
+
+    /// The better of two hits.
+    pub(crate) fn better(first: Option<Self>, second: Self) -> Self {
+        match first {
+            Some(hit) if !second.beats(&hit) => hit,
+            _ => second,
+        }
+    }
+}
+
+impl Lattice {
+    /// The box around all cells, in the CRS.
+    pub(crate) fn bounds(&self) -> [f64; 4] {
+        let [cols, rows] = self.counts.map(as_float);
+        let width = (cols - 1.0) * self.step[0] + self.size[0];
+        let height = (rows - 1.0) * self.step[1] + self.size[1];
+        let margin = ON_EDGE_PX;
+        self.affine
+            .moved(-margin, -margin)
+            .bounds(width + 2.0 * margin, height + 2.0 * margin)
+    }
+
+    /// The best tile of this lattice that holds the point (x, y) of the CRS.
+    pub(crate) fn locate(&self, x: f64, y: f64, best: Option<Hit>) -> Option<Hit> {
+        let (col, row) = self.affine.invert(x, y);
+        let Some((first_i, last_i)) = self.candidates(col, 0) else {
+            return best;
+        };
+        let Some((first_j, last_j)) = self.candidates(row, 1) else {
+            return best;
+        };
+        let mut best = best;
+        for j in first_j..=last_j {
+            for i in first_i..=last_i {
+                let tile = self.cells[j * self.counts[0] + i];
+                if tile != EMPTY {
+                    let local = [
+                        col - as_float(i) * self.step[0],
+                        row - as_float(j) * self.step[1],
+                    ];
+                    best = Some(Hit::better(best, self.hit(tile, local, y)));
+                }
+            }
+        }
+        best
+    }
+
+    /// The first and last cell along `axis` whose closed extent holds the pixel position.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked against the counts
+    fn candidates(&self, position: f64, axis: usize) -> Option<(usize, usize)> {
+        let (size, step) = (self.size[axis], self.step[axis]);
+        let first = ((position - size - ON_EDGE_PX) / step).ceil().max(0.0);
+        let last = ((position + ON_EDGE_PX) / step)
+            .floor()
+            .min(as_float(self.counts[axis]) - 1.0);
+        (first <= last).then_some((first as usize, last as usize))
+    }
+
+    fn hit(&self, tile: u32, local: [f64; 2], y: f64) -> Hit {
+        let [width, height] = self.size;
+        let (col, row) = (local[0].clamp(0.0, width), local[1].clamp(0.0, height));
+        let [mx, my] = self.metric.at(y);
+        let [a, b, d, e] = self.affine.pixel();
+        let [a, b, d, e] = [a * mx, b * mx, d * my, e * my];
+        let area = (a * e - b * d).abs();
+        let (dc, dr) = (col - width / 2.0, row - height / 2.0);
+        let edge_col = col.min(width - col) * area / b.hypot(e);
+        let edge_row = row.min(height - row) * area / a.hypot(d);
+        Hit {
+            tile,
+            x: 2.0 * col / width - 1.0,
+            y: 2.0 * row / height - 1.0,
+            edge_m: edge_col.min(edge_row),
+            centre_m: (a * dc + b * dr).hypot(d * dc + e * dr),
+            on_far_edge: local[0] >= width
+                || local[1] >= height
+                || local[0] < 0.0
+                || local[1] < 0.0,
+        }
+    }
+}
+
+/// Cells and pixels are far below 2^52.
+#[allow(clippy::cast_precision_loss)]
+fn as_float(count: usize) -> f64 {
+    count as f64
+}
+
+/// An array of `count` cells without a tile.
+pub(crate) fn empty_cells(count: usize) -> Vec<u32> {
+    vec![EMPTY; count]
+}
+
+/// Puts a tile into an empty cell; false where another tile is there already.
+pub(crate) fn occupy(cell: &mut u32, tile: u32) -> bool {
+    let free = *cell == EMPTY;
+    if free {
+        *cell = tile;
+    }
+    free
+}

@@ -1,0 +1,241 @@
+"""What a model is made of, as values: towers, their inputs, the query, the heads.
+
+A preset's `[model]` table, a `--config` file's and a model folder's `config.json` hold the same
+keys; `--set model.rs.depth=2` changes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from gair_cli.data.transforms import BandStatistics, RsInput, SvInput, band_positions
+from gair_cli.errors import UsageError
+from gair_cli.presets import read_preset
+from gair_cli.presets.typed import build, merge_tables, to_table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+Tower: TypeAlias = Literal["rs", "sv", "location"]
+QueryMode: TypeAlias = Literal["nili", "bilinear", "bicubic", "mean"]
+
+TOWERS: tuple[Tower, ...] = ("rs", "sv", "location")
+
+
+@dataclass(frozen=True, slots=True)
+class RsConfig:
+    """The satellite tower: a ViT with 2-D ALiBi.
+
+    Attributes:
+        input: Bands, statistics and size of a tile.
+        patch: Pixels on a side of one patch; divides the input's size.
+        width: Width of a token, which is the tower's output dimension.
+        depth: Number of blocks.
+        heads: Attention heads; divides the width.
+    """
+
+    input: RsInput
+    patch: int = 8
+    width: int = 768
+    depth: int = 12
+    heads: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not divide."""
+        _at_least_one("model.rs", patch=self.patch, width=self.width, depth=self.depth)
+        if self.heads < 1 or self.width % self.heads:
+            raise UsageError(f"model.rs.width {self.width} is no multiple of {self.heads} heads")
+        if self.input.size % self.patch:
+            raise UsageError(
+                f"model.rs.input.size {self.input.size} is no multiple of patch {self.patch}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SvConfig:
+    """The street-photo tower: any timm model.
+
+    Attributes:
+        input: Size and normalisation of a photo.
+        name: The model's name in timm.
+        norm_eps: Epsilon of a ViT's layer norms, where it is not timm's own.
+        pooler: Whether tanh(linear(feature)) follows, as in Hugging Face's `ViTModel`.
+    """
+
+    input: SvInput
+    name: str
+    norm_eps: float | None = None
+    pooler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocationConfig:
+    """The coordinate tower: random Fourier features of several scales, one MLP a scale, summed.
+
+    Attributes:
+        sigmas: Standard deviation of the frequencies, one a scale, in waves per 20,000 km: 256
+            turns once in some 80 km, 32768 once in some 600 m.
+        frequencies: Frequencies a scale; twice as many features.
+        hidden: Width of the MLP's hidden layers.
+        depth: Number of hidden layers.
+        width: Output dimension.
+    """
+
+    sigmas: tuple[float, ...] = (1.0, 16.0, 256.0)
+    frequencies: int = 256
+    hidden: int = 1024
+    depth: int = 3
+    width: int = 768
+
+    def __post_init__(self) -> None:
+        """Refuse an encoder without scales or layers."""
+        _at_least_one("model.location", frequencies=self.frequencies, hidden=self.hidden,
+                      depth=self.depth, width=self.width)  # fmt: skip
+        if not self.sigmas or min(self.sigmas) <= 0:
+            raise UsageError(f"model.location.sigmas is {list(self.sigmas)}, wanted positive ones")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A whole model.
+
+    Attributes:
+        dim: Dimension of the joint space.
+        rs: The satellite tower, or None.
+        sv: The photo tower, or None.
+        location: The coordinate tower, or None.
+        query: How the token grid is read at a position.
+        nili_start: Where NILI starts: `identity` reads like bilinear from the first step (ours),
+            `random` is the paper's.
+        heads: Modalities with a linear head into the joint space; the others enter it as they are.
+        temperature: Where the temperature starts.
+        learn_temperature: Whether it is learnt; else it stays.
+    """
+
+    dim: int = 768
+    rs: RsConfig | None = None
+    sv: SvConfig | None = None
+    location: LocationConfig | None = None
+    query: QueryMode = "nili"
+    nili_start: Literal["identity", "random"] = "identity"
+    heads: tuple[Tower, ...] = TOWERS
+    temperature: float = 0.07
+    learn_temperature: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a model of nothing."""
+        if not self.towers:
+            raise UsageError("a model needs a tower", hint=f"set one of model.{', '.join(TOWERS)}")
+        _at_least_one("model", dim=self.dim)
+        if self.temperature <= 0:
+            raise UsageError(f"model.temperature is {self.temperature}, wanted above 0")
+
+    @property
+    def towers(self) -> tuple[Tower, ...]:
+        """The towers that are there, in the order rs, sv, location."""
+        return tuple(name for name in TOWERS if getattr(self, name) is not None)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> ModelConfig:
+        """Return the config that a `[model]` table describes.
+
+        Args:
+            table: Nested tables, complete with bands and statistics where there is `rs`.
+
+        Returns:
+            A checked config.
+
+        Raises:
+            UsageError: If a key is unknown or missing, or a value makes no sense.
+        """
+        return build(cls, table, "model")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain tables for TOML or JSON, from which `from_dict` makes the same config."""
+        tables: dict[str, Any] = to_table(self)
+        return tables
+
+    def only(self, towers: Collection[Tower]) -> ModelConfig:
+        """Return the same config without the towers that are not named.
+
+        Raises:
+            UsageError: If no tower is left.
+        """
+        return replace(
+            self,
+            rs=self.rs if "rs" in towers else None,
+            sv=self.sv if "sv" in towers else None,
+            location=self.location if "location" in towers else None,
+        )
+
+
+def _at_least_one(where: str, **sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise UsageError(f"{where}.{name} is {size}, wanted at least 1")
+
+
+def preset_config(
+    name: str,
+    *,
+    bands: BandStatistics | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    towers: Collection[Tower] = TOWERS,
+) -> ModelConfig:
+    """Return a preset's model, made to fit the data.
+
+    Args:
+        name: One of `presets.preset_names()`.
+        bands: Bands and statistics of the tile set, for a preset that names none.
+        overrides: A `[model]` table that goes on top, for example from `parse_settings`.
+        towers: Towers to keep: those whose half of the data is there.
+
+    Returns:
+        A complete config.
+
+    Raises:
+        ModelError: If there is no such preset.
+        UsageError: If a setting is unknown or makes no sense, or the bands are not known.
+    """
+    table = merge_tables(read_preset(name)["model"], overrides or {})
+    return model_config(table, bands=bands, towers=towers)
+
+
+def model_config(
+    table: Mapping[str, Any],
+    *,
+    bands: BandStatistics | None = None,
+    towers: Collection[Tower] = TOWERS,
+) -> ModelConfig:
+    """Return the model of a `[model]` table, made to fit the data; see `preset_config`.
+
+    Raises:
+        UsageError: If a setting is unknown or makes no sense, or the bands are not known.
+        DataError: If a named band is not in the tile set.
+    """
+    kept = {key: value for key, value in table.items() if key not in TOWERS or key in towers}
+    rs = kept.get("rs")
+    if isinstance(rs, dict):
+        kept["rs"] = {**rs, "input": _fill_bands(rs.get("input", {}), bands)}
+    return ModelConfig.from_dict(kept)
+
+
+def _fill_bands(table: Mapping[str, Any], bands: BandStatistics | None) -> Mapping[str, Any]:
+    """Return the input's table with bands, mean, std and nodata taken from the data."""
+    if not isinstance(table, dict) or "mean" in table:
+        return table
+    if bands is None:
+        raise UsageError(
+            "model.rs.input has no bands", hint="a tile set gives them, or name bands, mean and std"
+        )
+    names = list(table.get("bands", bands.names))
+    at = band_positions(names, bands.names)
+    found: dict[str, Any] = {
+        "bands": names,
+        "mean": [bands.mean[i] for i in at],
+        "std": [bands.std[i] for i in at],
+    }
+    if bands.nodata is not None:
+        found["nodata"] = bands.nodata
+    return {**table, **found}

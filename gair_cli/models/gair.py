@@ -1,0 +1,244 @@
+"""The model: up to three towers, a query that reads a tile at a position, heads, a temperature.
+
+Source: GAIR (arXiv 2503.16683). RS and location alone make a SatCLIP-like model, SV and location a
+GeoCLIP-like one. Every parameter gets a gradient when the batch has what the towers take.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from gair_cli.data.embeddings import Embeddings
+from gair_cli.errors import ModelError
+from gair_cli.models.heads import Heads
+from gair_cli.models.location_encoder import LocationEncoder
+from gair_cli.models.nili import Nili
+from gair_cli.models.rs_encoder import RsEncoder
+from gair_cli.models.sampling import read_bicubic, read_bilinear
+from gair_cli.models.sv_encoder import SvEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gair_cli.data.batch import Batch
+    from gair_cli.models.config import ModelConfig, Tower
+    from gair_cli.records import Modality
+
+M = TypeVar("M", bound=nn.Module)
+
+MAX_LOGIT_SCALE = 100.0
+"""Largest 1 / temperature, as in CLIP (arXiv 2103.00020)."""
+
+
+class GairModel(nn.Module):
+    """One embedding space for satellite tiles, street photos and coordinates.
+
+    Axis letters are those of `data.batch`. Random weights come from torch's global generator; use
+    `new_model` for a seed of their own.
+
+    Args:
+        config: Towers, query, heads and temperature.
+
+    Raises:
+        ModelError: If a tower cannot be built, or without a head does not fit the joint space.
+    """
+
+    logit_scale: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.rs = RsEncoder(config.rs) if config.rs else None
+        self.sv = SvEncoder(config.sv) if config.sv else None
+        self.location = LocationEncoder(config.location) if config.location else None
+        uses_nili = self.rs is not None and config.query == "nili"
+        self.nili = _start_nili(config) if uses_nili else None
+        self.head = Heads(config, {name: self.width(name) for name in config.towers})
+        logit_scale = torch.tensor(-math.log(config.temperature), dtype=torch.float32)
+        if config.learn_temperature:
+            self.logit_scale = nn.Parameter(logit_scale)
+        else:
+            self.register_buffer("logit_scale", logit_scale)
+
+    @property
+    def has_rs(self) -> bool:
+        """Whether there is a satellite tower."""
+        return self.rs is not None
+
+    @property
+    def has_sv(self) -> bool:
+        """Whether there is a photo tower."""
+        return self.sv is not None
+
+    @property
+    def has_location(self) -> bool:
+        """Whether there is a coordinate tower."""
+        return self.location is not None
+
+    def width(self, modality: Modality) -> int:
+        """Return how many numbers a modality has before its head (space `encoder`).
+
+        Raises:
+            ModelError: If the model has no such tower.
+        """
+        if modality == "sv":
+            return self._present(self.sv, modality).width
+        if modality == "location":
+            return self._present(self.location, modality).width
+        return self._present(self.rs, modality).width
+
+    def encode_rs(self, rs: Tensor) -> Tensor:
+        """Return token grids (T, D, h, w) of tiles (T, C, H, W) prepared by `config.rs.input`.
+
+        Raises:
+            ModelError: If the model has no satellite tower.
+        """
+        tokens: Tensor = self._present(self.rs, "rs")(rs)
+        return tokens
+
+    def pool_rs(self, tokens: Tensor) -> Tensor:
+        """Return the whole tile's vector (T, D): the mean of its tokens (T, D, h, w)."""
+        return tokens.mean(dim=(2, 3))
+
+    def localize(
+        self,
+        tokens: Tensor,
+        xy: Tensor,
+        *,
+        tile_of: Tensor | None = None,
+        radius_m: Tensor | None = None,  # noqa: ARG002 - for queries with a footprint
+    ) -> Tensor:
+        """Read token grids at positions, by the config's query.
+
+        Any number of positions may lie in one tile: with more positions than cells the grid is
+        convolved once and sampled.
+
+        Args:
+            tokens: (T, D, h, w) from `encode_rs`.
+            xy: (B, 2) in [-1, 1], x along columns, y along rows.
+            tile_of: (B,) int64 in [0, T); None means tile i for position i, or the only tile.
+            radius_m: (B,) metres; queries without a fine path ignore it.
+
+        Returns:
+            (B, D), not normalised.
+
+        Raises:
+            ValueError: If `tile_of` is left out and T is neither 1 nor B.
+        """
+        xy = xy.to(device=tokens.device, dtype=torch.float32)
+        tile_of = _tiles_of(tokens, xy, tile_of)
+        if self.config.query == "mean":
+            return self.pool_rs(tokens).index_select(0, tile_of)
+        if self.nili is not None:
+            field: Tensor = self.nili(tokens, xy, tile_of)
+            return field
+        read = read_bicubic if self.config.query == "bicubic" else read_bilinear
+        return read(tokens, xy, tile_of)
+
+    def encode_sv(self, sv: Tensor) -> Tensor:
+        """Return vectors (B, D) of photos (B, 3, h, w) prepared by `config.sv.input`.
+
+        Raises:
+            ModelError: If the model has no photo tower.
+        """
+        vectors: Tensor = self._present(self.sv, "sv")(sv)
+        return vectors
+
+    def encode_location(self, lonlat: Tensor) -> Tensor:
+        """Return vectors (B, D) of coordinates (B, 2) float64 in degrees, longitude first.
+
+        Raises:
+            ModelError: If the model has no coordinate tower.
+        """
+        vectors: Tensor = self._present(self.location, "location")(lonlat)
+        return vectors
+
+    def project(self, vectors: Tensor, modality: Modality) -> Tensor:
+        """Return tower outputs (N, D) in the joint space: (N, config.dim) of length 1."""
+        return self.head.project(vectors, modality)
+
+    def forward(self, batch: Batch) -> Embeddings:
+        """Return the joint embeddings of a batch; a modality without data or tower is None."""
+        return Embeddings(
+            sv=self._embed_sv(batch),
+            rs_at=self._embed_rs_at(batch),
+            location=self._embed_location(batch.lonlat),
+            logit_scale=self.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE),
+        )
+
+    def _embed_sv(self, batch: Batch) -> Tensor | None:
+        if self.sv is None or batch.sv is None:
+            return None
+        return self.project(self.encode_sv(batch.sv), "sv")
+
+    def _embed_rs_at(self, batch: Batch) -> Tensor | None:
+        if self.rs is None or batch.rs is None or batch.xy is None:
+            return None
+        tokens = self.encode_rs(batch.rs)
+        read = self.localize(tokens, batch.xy, tile_of=batch.tile_of, radius_m=batch.radius_m)
+        return self.project(read, "rs_at")
+
+    def _embed_location(self, lonlat: Tensor) -> Tensor | None:
+        if self.location is None:
+            return None
+        return self.project(self.encode_location(lonlat), "location")
+
+    def _present(self, tower: M | None, modality: Modality) -> M:
+        if tower is None:
+            there = ", ".join(self.config.towers)
+            raise ModelError(f"this model has no {modality} tower", hint=f"it has: {there}")
+        return tower
+
+
+def new_model(config: ModelConfig, *, seed: int) -> GairModel:
+    """Return a model with random weights that depend on the seed alone.
+
+    Args:
+        config: What the model is made of.
+        seed: Seed of the weights and of the location encoder's frequencies.
+
+    Returns:
+        A model in training mode on the CPU; torch's global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return GairModel(config)
+
+
+def keep_towers(model: GairModel, towers: Collection[Tower]) -> GairModel:
+    """Return a model of some of the towers, with the same weights and the same joint space.
+
+    Args:
+        model: It is not changed.
+        towers: Towers to keep, for example the coordinate tower alone.
+
+    Returns:
+        A model in the same mode, on the same device.
+
+    Raises:
+        UsageError: If no tower is left.
+    """
+    with torch.random.fork_rng(devices=[]):
+        kept = GairModel(model.config.only(towers))
+    state = model.state_dict()
+    kept.load_state_dict({key: state[key] for key in kept.state_dict()})
+    return kept.to(model.logit_scale.device).train(model.training)
+
+
+def _start_nili(config: ModelConfig) -> Nili:
+    width = config.rs.width if config.rs else config.dim
+    return Nili(width, identity=config.nili_start == "identity")
+
+
+def _tiles_of(tokens: Tensor, xy: Tensor, tile_of: Tensor | None) -> Tensor:
+    if tile_of is not None:
+        return tile_of.to(tokens.device)
+    if len(tokens) == 1:
+        return torch.zeros(len(xy), dtype=torch.int64, device=tokens.device)
+    if len(tokens) != len(xy):
+        raise ValueError(f"{len(xy)} positions in {len(tokens)} tiles need tile_of")
+    return torch.arange(len(xy), device=tokens.device)

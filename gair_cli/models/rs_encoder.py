@@ -1,0 +1,145 @@
+"""The satellite tower: a ViT whose position enters as 2-D ALiBi, so any grid size will do.
+
+Source: GAIR (arXiv 2503.16683) uses the optical encoder of CROMA (arXiv 2311.00566); ALiBi is
+arXiv 2108.12409, taken to two dimensions by CROMA. Ours computes the bias for each grid instead of
+storing it for one, and any number of heads.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from gair_cli.models.config import RsConfig
+
+_MLP_RATIO = 4
+
+
+def alibi_slopes(heads: int) -> list[float]:
+    """Return the ALiBi slope of each head.
+
+    For a power of two the slopes are 2^(-8 (h + 1) / heads), so 2^(-(h + 1) / 2) for 16 heads; for
+    other numbers every second slope of the next power is added, as the ALiBi paper's code does.
+
+    Args:
+        heads: At least 1.
+
+    Returns:
+        One positive slope a head, the steepest first.
+    """
+    power = 2 ** math.floor(math.log2(heads))
+    slopes = [2 ** (-8 * (head + 1) / power) for head in range(power)]
+    finer = [2 ** (-4 * (head + 1) / power) for head in range(0, 2 * power, 2)]
+    return slopes + finer[: heads - power]
+
+
+@lru_cache(maxsize=8)
+def alibi_bias(rows: int, columns: int, heads: int) -> Tensor:
+    """Return what is added to the attention scores: -slope x distance between patches.
+
+    Args:
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+        heads: Attention heads.
+
+    Returns:
+        (1, heads, N, N) float32 on the CPU with N = rows x columns in row-major order; distances
+        are Euclidean, in patches. It is cached: do not change it in place.
+    """
+    grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).double()  # (N, 2)
+    distance = torch.cdist(grid, grid, compute_mode="donot_use_mm_for_euclid_dist")
+    slopes = torch.tensor(alibi_slopes(heads), dtype=torch.float64)
+    return (-slopes[:, None, None] * distance).float()[None]
+
+
+class Attention(nn.Module):
+    """Pre-norm self-attention with an additive bias; queries, keys and values without biases."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Return what attention adds to the tokens.
+
+        Args:
+            tokens: (T, N, D).
+            bias: (1, heads, N, N) added to the scores.
+
+        Returns:
+            (T, N, D).
+        """
+        tiles, count, width = tokens.shape
+        qkv = self.qkv(self.norm(tokens)).view(tiles, count, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (T, heads, N, D / heads)
+        read = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=bias.to(query.dtype)
+        )
+        merged: Tensor = self.out(read.transpose(1, 2).reshape(tiles, count, width))
+        return merged
+
+
+class Block(nn.Module):
+    """One transformer block: attention, then an MLP with exact GELU, each added to its input."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, _MLP_RATIO * width)
+        self.down = nn.Linear(_MLP_RATIO * width, width)
+
+    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Return tokens (T, N, D) after the block; `bias` as in `Attention`."""
+        tokens = tokens + self.attention(tokens, bias)
+        added: Tensor = self.down(functional.gelu(self.up(self.norm(tokens))))
+        return tokens + added
+
+
+class RsEncoder(nn.Module):
+    """Patches -> linear -> blocks; no class token, no position embedding, no final norm.
+
+    Args:
+        config: Bands, patch, width, depth and heads.
+    """
+
+    def __init__(self, config: RsConfig) -> None:
+        super().__init__()
+        self.patch = config.patch
+        self.heads = config.heads
+        self.width = config.width
+        self.embed = nn.Linear(len(config.input.bands) * config.patch**2, config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
+
+    def forward(self, rs: Tensor) -> Tensor:
+        """Return the token grid of each tile.
+
+        Args:
+            rs: (T, C, H, W) float32 as `RsInput` prepares it; H and W multiples of the patch, of
+                any size.
+
+        Returns:
+            (T, D, h, w) with h = H / patch; row 0 is the array's first row, not normalised.
+
+        Raises:
+            ValueError: If H or W is no multiple of the patch.
+        """
+        tiles, _, height, width = rs.shape
+        if height % self.patch or width % self.patch:
+            raise ValueError(f"a tile of {height}x{width} px has no whole {self.patch} px patches")
+        rows, columns = height // self.patch, width // self.patch
+        bias = alibi_bias(rows, columns, self.heads).to(rs.device)
+        patches = functional.unfold(rs, self.patch, stride=self.patch)  # (T, C p p, N)
+        tokens: Tensor = self.embed(patches.transpose(1, 2))  # (T, N, D)
+        for block in self.blocks:
+            tokens = block(tokens, bias)
+        return tokens.transpose(1, 2).reshape(tiles, self.width, rows, columns)

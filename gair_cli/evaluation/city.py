@@ -1,0 +1,125 @@
+"""The city protocol: retrieval between photos and places, and how finely a place is known.
+
+Photos look for the satellite embedding at their own position and the other way round; the position
+is displaced by 20, 50 and 100 m, replaced by the whole tile's mean, and looked for on a grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from gair_cli.evaluation import bootstrap
+from gair_cli.evaluation.bootstrap import Interval
+from gair_cli.evaluation.place_reader import PlaceReader, displaced
+from gair_cli.evaluation.retrieval import Gallery, chance_scores, direction_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gair_cli.evaluation.report import Score
+
+    Floats = NDArray[np.float64]
+    Vectors = NDArray[np.float32]
+    Ints = NDArray[np.int64]
+
+SHIFTS_M: Final = (20.0, 50.0, 100.0)
+GRID_STEP_M: Final = 20.0
+FOUND_WITHIN_M: Final = 50.0
+AT_PHOTO: Final = "at the photo"
+TILE_MEAN: Final = "tile mean"
+
+
+@dataclass(frozen=True, slots=True)
+class CityPhotos:
+    """The photos of an evaluation, N rows.
+
+    Attributes:
+        sv: (N, D) joint photo embeddings.
+        xy: (N, 2) position in the tile.
+        tile_of: (N,) number of the tile in the reader.
+        radius_m: (N,) radius of the query.
+    """
+
+    sv: Vectors
+    xy: Floats
+    tile_of: Ints
+    radius_m: Floats
+
+
+def city_scores(
+    reader: PlaceReader,
+    photos: CityPhotos,
+    gallery: Gallery,
+    *,
+    shifts_m: Sequence[float] = SHIFTS_M,
+) -> list[Score]:
+    """Score SV->RS and RS->SV with exact, displaced and tile-mean queries.
+
+    A displaced query is told its radius only through `photos.radius_m`.
+
+    Args:
+        reader: Tokens of the photos' tiles.
+        photos: Embeddings and positions.
+        gallery: Places and draws of the same rows.
+        shifts_m: Distances of displaced queries.
+
+    Returns:
+        Scores of both directions by query, the share of photos located in their own tile, chance.
+    """
+    places = {AT_PHOTO: reader.read(photos.xy, photos.tile_of, radius_m=photos.radius_m)}
+    size_m = reader.size_m[photos.tile_of]
+    for shift in shifts_m:
+        moved = displaced(photos.xy, size_m, shift_m=shift, seed=gallery.source.seed)
+        places[moved_by(shift)] = reader.read(moved, photos.tile_of, radius_m=photos.radius_m)
+    places[TILE_MEAN] = reader.tile_means(photos.tile_of)
+    scores = both_ways(photos.sv, places, gallery, names=("SV", "RS"))
+    return [*scores, located_score(reader, photos, gallery)]
+
+
+def both_ways(
+    first: Vectors, others: dict[str, Vectors], gallery: Gallery, *, names: tuple[str, str]
+) -> list[Score]:
+    """Score `first` against each of `others` in both directions, with chance at the end.
+
+    Args:
+        first: (N, D) joint embeddings.
+        others: (N, D) joint embeddings by method.
+        gallery: Places and draws of the rows.
+        names: What the two sides are called.
+    """
+    there, back = f"{names[0]}->{names[1]}", f"{names[1]}->{names[0]}"
+    scores = []
+    for method, items in others.items():
+        scores += direction_scores(first, items, gallery, task=there, method=method)
+        scores += direction_scores(items, first, gallery, task=back, method=method)
+    for task in (there, back):
+        scores += chance_scores(gallery, task=task)
+    return scores
+
+
+def located_score(reader: PlaceReader, photos: CityPhotos, gallery: Gallery) -> Score:
+    """Score the share of photos (percent) found within 50 m in their own tile on a 20 m grid."""
+    metres = np.empty(len(photos.xy))
+    for tile in np.unique(photos.tile_of):
+        rows = np.flatnonzero(photos.tile_of == tile)
+        radius = float(np.median(photos.radius_m[rows]))
+        found = reader.locate(photos.sv[rows], int(tile), step_m=GRID_STEP_M, radius_m=radius)
+        offset = (found - photos.xy[rows]) / 2.0 * reader.size_m[tile]
+        metres[rows] = np.hypot(offset[:, 0], offset[:, 1])
+    share = bootstrap.mean_interval(metres <= FOUND_WITHIN_M, gallery.draws)
+    return gallery.score(
+        Interval(100.0 * share.value, 100.0 * share.low, 100.0 * share.high),
+        task="SV->place in own tile",
+        method=AT_PHOTO,
+        metric=f"within {FOUND_WITHIN_M:g} m on a {GRID_STEP_M:g} m grid",
+    )
+
+
+def moved_by(shift_m: float) -> str:
+    """Name the queries that are displaced by a distance."""
+    return f"moved {shift_m:g} m"

@@ -1,1 +1,1 @@
-"""Losses as pure functions of tensors."""
+"""Losses: pure functions of tensors, named losses out."""

@@ -1,0 +1,169 @@
+"""InfoNCE between photos, places and coordinates: INCL and SECL.
+
+Source: GAIR (arXiv 2503.16683), equations of the implicit-neural contrastive loss (photo against
+the tile read at the photo's position) and the spatially explicit one (either against the photo's
+coordinate, among the batch's coordinates and a bank of further ones). The paper's weights are not
+published; equal ones are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import torch
+
+from gair_cli.errors import UsageError
+from gair_cli.losses.geo_targets import GeoTargets, Targets, geo_targets
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gair_cli.data.embeddings import Embeddings
+
+Pair: TypeAlias = Literal["incl", "secl_sv", "secl_rs"]
+
+PAIRS: tuple[Pair, ...] = ("incl", "secl_sv", "secl_rs")
+"""Photo with place, photo with coordinate, place with coordinate."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """Which pairs count, how much, and what is no negative.
+
+    Attributes:
+        pairs: Pairs in use; one whose modality a batch lacks is skipped.
+        incl_weight: Weight of `incl`.
+        secl_weight: Weight of `secl_sv` and of `secl_rs`.
+        symmetric: Whether SECL also finds the photo or place of a coordinate; the paper's is
+            one-way. INCL always goes both ways.
+        geo: Geo-aware targets, or None: every other candidate is a negative.
+    """
+
+    pairs: tuple[Pair, ...] = PAIRS
+    incl_weight: float = 1.0
+    secl_weight: float = 1.0
+    symmetric: bool = True
+    geo: GeoTargets | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """K further coordinates as candidates: negatives that cost no photo and no tile.
+
+    Attributes:
+        location: (K, D) float32 joint embeddings, with their gradient.
+        lonlat: (K, 2) float64 degrees.
+    """
+
+    location: Tensor
+    lonlat: Tensor
+
+
+def info_nce(
+    a: Tensor,
+    b: Tensor,
+    logit_scale: Tensor | float,
+    *,
+    targets: Targets | None = None,
+    symmetric: bool = True,
+) -> Tensor:
+    """Return InfoNCE: -log of the softmax share that each row gives to its own candidate.
+
+    With soft targets a row's loss is the mean over its targets, by weight:
+    -sum_j w_ij log p_ij / sum_j w_ij, p over the candidates that are kept.
+
+    Args:
+        a: (B, D) L2-normalised rows.
+        b: (N, D) L2-normalised candidates, N >= B; candidate i is row i's own, those from B on
+            are negatives (or soft targets) only.
+        logit_scale: 1 / temperature.
+        targets: Soft targets and exclusions (B, N); None: the own candidate alone, nothing left
+            out.
+        symmetric: Whether the first B candidates also look for their rows; the two directions are
+            averaged.
+
+    Returns:
+        () float32, the mean over rows.
+
+    Raises:
+        ValueError: If B is 0 or N < B.
+    """
+    rows = len(a)
+    if rows == 0 or len(b) < rows:
+        raise ValueError(f"{rows} rows among {len(b)} candidates: every row needs its own")
+    logits = logit_scale * (a.float() @ b.float().T)  # (B, N)
+    forward = _cross_entropy(logits, targets)
+    if not symmetric:
+        return forward
+    backward = _cross_entropy(logits[:, :rows].T, targets.reverse() if targets else None)
+    return (forward + backward) / 2
+
+
+def _cross_entropy(logits: Tensor, targets: Targets | None) -> Tensor:
+    if targets is None:
+        return (torch.logsumexp(logits, dim=1) - logits.diagonal()).mean()
+    weight = targets.weight / targets.weight.sum(dim=1, keepdim=True)
+    kept = logits.masked_fill(~targets.keep, -torch.inf)
+    aim = (weight * logits).sum(dim=1)  # an excluded candidate weighs 0
+    return (torch.logsumexp(kept, dim=1) - aim).mean()
+
+
+def gair_loss(
+    embeddings: Embeddings,
+    config: LossConfig | None = None,
+    *,
+    lonlat: Tensor | None = None,
+    bank: Bank | None = None,
+) -> dict[str, Tensor]:
+    """Return INCL and SECL of a batch.
+
+    Args:
+        embeddings: B joint embeddings a modality; a pair that lacks one is skipped.
+        config: Pairs, weights and targets; None takes the defaults.
+        lonlat: (B, 2) float64 degrees of the rows; needed for geo-aware targets.
+        bank: Further candidates for SECL.
+
+    Returns:
+        The losses by name (`incl`, `secl_sv`, `secl_rs`, those that exist) and `total`, each ()
+        float32.
+
+    Raises:
+        UsageError: If no pair of modalities is there, or geo-aware targets lack coordinates.
+    """
+    config = config or LossConfig()
+    sv, rs_at, location = embeddings.sv, embeddings.rs_at, embeddings.location
+    sides = {"incl": (sv, rs_at), "secl_sv": (sv, location), "secl_rs": (rs_at, location)}
+    losses: dict[str, Tensor] = {}
+    for name in config.pairs:
+        a, b = sides[name]
+        if a is None or b is None:
+            continue
+        own_bank = None if name == "incl" else bank
+        candidates = b if own_bank is None else torch.cat([b, own_bank.location])
+        losses[name] = info_nce(
+            a,
+            candidates,
+            embeddings.logit_scale,
+            targets=_targets(config.geo, lonlat, own_bank),
+            symmetric=config.symmetric or name == "incl",
+        )
+    if not losses:
+        raise UsageError(
+            f"no pair to compare for {', '.join(config.pairs)}",
+            hint="the model and the data need two modalities in common",
+        )
+    weights = {
+        name: config.incl_weight if name == "incl" else config.secl_weight for name in losses
+    }
+    total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
+    return {**losses, "total": total}
+
+
+def _targets(geo: GeoTargets | None, lonlat: Tensor | None, bank: Bank | None) -> Targets | None:
+    if geo is None:
+        return None
+    if lonlat is None:
+        raise UsageError("geo-aware targets need the batch's coordinates")
+    candidates = lonlat if bank is None else torch.cat([lonlat, bank.lonlat])
+    return geo_targets(lonlat, candidates, geo)

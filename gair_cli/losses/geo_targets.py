@@ -1,0 +1,107 @@
+"""Geo-aware targets: which candidates are no negatives because they are (almost) the same place.
+
+Source: SW-CLIP (arXiv 2604.04357) softens targets by distance; the hard mask of the nearest is
+ours. Distances are great circles on the mean sphere (haversine) in float64: in float32 two photos
+25 m apart would be anywhere from 0 to 60 m.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from gair_cli.errors import UsageError
+from gair_cli.records import EARTH_RADIUS_M
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Targets(NamedTuple):
+    """What a row should find among its candidates.
+
+    Attributes:
+        weight: (B, N) float32 >= 0; candidate i of row i weighs 1.
+        keep: (B, N) bool; False takes a candidate out of the comparison altogether.
+    """
+
+    weight: Tensor
+    keep: Tensor
+
+    def reverse(self) -> Targets:
+        """Return the targets of the first B candidates among the rows, (B, B)."""
+        rows = len(self.weight)
+        return Targets(self.weight[:, :rows].T, self.keep[:, :rows].T)
+
+
+@dataclass(frozen=True, slots=True)
+class GeoTargets:
+    """Distances that decide.
+
+    Attributes:
+        r_mask_m: Other candidates nearer than this many metres are not compared; 0 is off.
+        r_soft_m: From `r_mask_m` up to this many metres a candidate is a soft target of weight
+            exp(-distance / `scale_m`); not above `r_mask_m` is off.
+        scale_m: Metres in which the weight falls to 1 / e.
+    """
+
+    r_mask_m: float = 25.0
+    r_soft_m: float = 0.0
+    scale_m: float = 25.0
+
+    def __post_init__(self) -> None:
+        """Refuse distances that make no sense."""
+        if min(self.r_mask_m, self.r_soft_m) < 0 or self.scale_m <= 0:
+            raise UsageError(
+                f"geo targets of {self.r_mask_m}, {self.r_soft_m}, {self.scale_m} m: wanted "
+                "0 or more, and a scale above 0"
+            )
+
+
+def haversine_m(a: Tensor, b: Tensor) -> Tensor:
+    """Return great-circle distances.
+
+    Args:
+        a: (B, 2) float64 degrees, longitude first.
+        b: (N, 2) float64 degrees.
+
+    Returns:
+        (B, N) float64 metres on a sphere of the Earth's mean radius.
+
+    Raises:
+        ValueError: If an input is not float64.
+    """
+    if a.dtype != torch.float64 or b.dtype != torch.float64:
+        raise ValueError(f"coordinates are {a.dtype} and {b.dtype}, wanted float64")
+    lon_a, lat_a = torch.deg2rad(a).unbind(1)
+    lon_b, lat_b = torch.deg2rad(b).unbind(1)
+    north = torch.sin((lat_b[None, :] - lat_a[:, None]) / 2) ** 2
+    east = torch.sin((lon_b[None, :] - lon_a[:, None]) / 2) ** 2
+    chord = north + torch.cos(lat_a)[:, None] * torch.cos(lat_b)[None, :] * east
+    return 2 * EARTH_RADIUS_M * torch.asin(chord.clamp(0, 1).sqrt())
+
+
+def geo_targets(lonlat: Tensor, candidates: Tensor, config: GeoTargets) -> Targets:
+    """Return the targets of B places among N candidates.
+
+    Args:
+        lonlat: (B, 2) float64 degrees.
+        candidates: (N, 2) float64 degrees with N >= B; candidate i < B is row i's own.
+        config: The distances.
+
+    Returns:
+        Targets on the device of `lonlat`.
+
+    Raises:
+        ValueError: If an input is not float64 or there are fewer candidates than rows.
+    """
+    if len(candidates) < len(lonlat):
+        raise ValueError(f"{len(candidates)} candidates for {len(lonlat)} rows: each needs its own")
+    distance = haversine_m(lonlat, candidates)
+    own = torch.zeros_like(distance, dtype=torch.bool).fill_diagonal_(fill_value=True)
+    keep = own | (distance >= config.r_mask_m)
+    soft = keep & (distance < config.r_soft_m)
+    weight = torch.where(soft, torch.exp(-distance / config.scale_m), 0.0)
+    return Targets(weight.masked_fill(own, 1.0).float(), keep)

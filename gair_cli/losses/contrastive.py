@@ -9,42 +9,21 @@ published; equal ones are ours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 
 from gair_cli.errors import UsageError
-from gair_cli.losses.geo_targets import GeoTargets, Targets, geo_targets
+from gair_cli.losses.config import LossConfig
+from gair_cli.losses.geo_targets import Targets, geo_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from gair_cli.data.embeddings import Embeddings
-
-Pair: TypeAlias = Literal["incl", "secl_sv", "secl_rs"]
-
-PAIRS: tuple[Pair, ...] = ("incl", "secl_sv", "secl_rs")
-"""Photo with place, photo with coordinate, place with coordinate."""
-
-
-@dataclass(frozen=True, slots=True)
-class LossConfig:
-    """Which pairs count, how much, and what is no negative.
-
-    Attributes:
-        pairs: Pairs in use; one whose modality a batch lacks is skipped.
-        incl_weight: Weight of `incl`.
-        secl_weight: Weight of `secl_sv` and of `secl_rs`.
-        symmetric: Whether SECL also finds the photo or place of a coordinate; the paper's is
-            one-way. INCL always goes both ways.
-        geo: Geo-aware targets, or None: every other candidate is a negative.
-    """
-
-    pairs: tuple[Pair, ...] = PAIRS
-    incl_weight: float = 1.0
-    secl_weight: float = 1.0
-    symmetric: bool = True
-    geo: GeoTargets | None = None
+    from gair_cli.losses.config import GeoTargets
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +111,15 @@ def gair_loss(
         UsageError: If no pair of modalities is there, or geo-aware targets lack coordinates.
     """
     config = config or LossConfig()
-    sv, rs_at, location = embeddings.sv, embeddings.rs_at, embeddings.location
-    sides = {"incl": (sv, rs_at), "secl_sv": (sv, location), "secl_rs": (rs_at, location)}
     losses: dict[str, Tensor] = {}
     for name in config.pairs:
-        a, b = sides[name]
+        a, b = _sides(embeddings, name)
         if a is None or b is None:
             continue
         own_bank = None if name == "incl" else bank
-        candidates = b if own_bank is None else torch.cat([b, own_bank.location])
         losses[name] = info_nce(
             a,
-            candidates,
+            b if own_bank is None else torch.cat([b, own_bank.location]),
             embeddings.logit_scale,
             targets=_targets(config.geo, lonlat, own_bank),
             symmetric=config.symmetric or name == "incl",
@@ -153,11 +129,21 @@ def gair_loss(
             f"no pair to compare for {', '.join(config.pairs)}",
             hint="the model and the data need two modalities in common",
         )
-    weights = {
-        name: config.incl_weight if name == "incl" else config.secl_weight for name in losses
-    }
-    total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
-    return {**losses, "total": total}
+    return {**losses, "total": _weighted_sum(losses, config)}
+
+
+def _sides(embeddings: Embeddings, name: Pair) -> tuple[Tensor | None, Tensor | None]:
+    """Return the rows and the candidates of a pair."""
+    if name == "incl":
+        return embeddings.sv, embeddings.rs_at
+    rows = embeddings.sv if name == "secl_sv" else embeddings.rs_at
+    return rows, embeddings.location
+
+
+def _weighted_sum(losses: Mapping[str, Tensor], config: LossConfig) -> Tensor:
+    weights = {"incl": config.incl_weight}
+    weighted = [weights.get(name, config.secl_weight) * loss for name, loss in losses.items()]
+    return torch.stack(weighted).sum()
 
 
 def _targets(geo: GeoTargets | None, lonlat: Tensor | None, bank: Bank | None) -> Targets | None:

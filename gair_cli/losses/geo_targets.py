@@ -7,16 +7,16 @@ ours. Distances are great circles on the mean sphere (haversine) in float64: in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from gair_cli.errors import UsageError
 from gair_cli.records import EARTH_RADIUS_M
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from gair_cli.losses.config import GeoTargets
 
 
 class Targets(NamedTuple):
@@ -34,30 +34,6 @@ class Targets(NamedTuple):
         """Return the targets of the first B candidates among the rows, (B, B)."""
         rows = len(self.weight)
         return Targets(self.weight[:, :rows].T, self.keep[:, :rows].T)
-
-
-@dataclass(frozen=True, slots=True)
-class GeoTargets:
-    """Distances that decide.
-
-    Attributes:
-        r_mask_m: Other candidates nearer than this many metres are not compared; 0 is off.
-        r_soft_m: From `r_mask_m` up to this many metres a candidate is a soft target of weight
-            exp(-distance / `scale_m`); not above `r_mask_m` is off.
-        scale_m: Metres in which the weight falls to 1 / e.
-    """
-
-    r_mask_m: float = 25.0
-    r_soft_m: float = 0.0
-    scale_m: float = 25.0
-
-    def __post_init__(self) -> None:
-        """Refuse distances that make no sense."""
-        if min(self.r_mask_m, self.r_soft_m) < 0 or self.scale_m <= 0:
-            raise UsageError(
-                f"geo targets of {self.r_mask_m}, {self.r_soft_m}, {self.scale_m} m: wanted "
-                "0 or more, and a scale above 0"
-            )
 
 
 def haversine_m(a: Tensor, b: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ ValueError, files raise OSError. Only `gair_cli.geo` imports this module.
 """
 
 from collections.abc import Sequence
-from typing import final
+from pathlib import Path
+from typing import TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,3 +109,101 @@ class PhotoHeader:
 
 def read_photo_headers(paths: Sequence[str]) -> list[PhotoHeader]:
     """Read the headers of photo files, in their order; an unreadable one carries its error."""
+
+# ---- shard ----
+@final
+class TarWriter:
+    """A deterministic ustar: no times, no owners; the same members give the same bytes."""
+
+    def __new__(cls, path: Path, *, resume_at: int | None = None) -> TarWriter:
+        """Start a tar, or go on behind the first `resume_at` bytes of one."""
+
+    def add(self, name: str, data: bytes) -> tuple[int, int]:
+        """Append a member; return the offset and the length of its bytes."""
+
+    @property
+    def position(self) -> int:
+        """Bytes written so far: where the next member's header begins."""
+
+    def rewind(self, position: int) -> None:
+        """Drop every member behind `position`."""
+
+    def finish(self) -> int:
+        """Write the end mark and sync to disk; return the length of the file."""
+
+def decode_tile(data: bytes, bands: Sequence[int] | None = None) -> NDArray[np.generic]:
+    """Decode a tile, or some of its bands (from 0) in the order asked for, to (C, H, W)."""
+
+def read_tiles(
+    path: Path,
+    offsets: Sequence[int],
+    lengths: Sequence[int],
+    bands: Sequence[int] | None = None,
+) -> list[NDArray[np.generic]]:
+    """Read and decode tiles of one shard in parallel."""
+
+def read_member(path: Path, offset: int, length: int) -> bytes:
+    """Read the bytes of one member."""
+
+# ---- raster (only with GDAL) ----
+class _RasterInfo(TypedDict):
+    width: int
+    height: int
+    descriptions: list[str]
+    dtypes: list[str | None]
+    nodata: list[float | None]
+    alpha: list[bool]
+    crs: str | None
+    transform: tuple[float, float, float, float, float, float] | None
+    block: tuple[int, int]
+    pixel_interleaved: bool
+    masked: bool
+    tags: list[tuple[str, str]]
+
+def gdal_version() -> str:
+    """Return the version of the linked GDAL."""
+
+def raster_info(path: str) -> _RasterInfo:
+    """Describe a raster."""
+
+def read_window(
+    path: str, bands: Sequence[int], window: tuple[int, int, int, int] | None = None
+) -> NDArray[np.generic]:
+    """Read a window (col, row, width, height) of bands numbered from 1 (all: empty)."""
+
+def crs_name(definition: str) -> str:
+    """Name a coordinate reference system: `EPSG:n`, else WKT2."""
+
+def proj_transform(
+    xy: NDArray[np.float64], src_crs: str, dst_crs: str
+) -> NDArray[np.float64]:
+    """Transform points (N, 2) between two systems; those without a result become NaN."""
+
+@final
+class RasterWriter:
+    """A GeoTIFF written window by window, which appears under its name when it is finished."""
+
+    def __new__(
+        cls,
+        path: Path,
+        *,
+        width: int,
+        height: int,
+        dtype: str,
+        band_names: Sequence[str],
+        crs: str | None,
+        transform: tuple[float, float, float, float, float, float],
+        nodata: float | None,
+        tags: Sequence[tuple[str, str]],
+        cloud_optimised: bool,
+    ) -> RasterWriter:
+        """Create a raster beside its final place."""
+
+    def write(self, array: NDArray[np.generic], col: int, row: int) -> None:
+        """Write an array (C, h, w) of all bands with its top left pixel at `col`, `row`."""
+
+    def finish(self) -> None:
+        """Finish the raster and give it its name."""
+
+    def abandon(self) -> None:
+        """Drop the raster; nothing is left behind."""

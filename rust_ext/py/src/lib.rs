@@ -3,6 +3,7 @@
 //! Every function does four things: check, release the interpreter, call the core, convert.
 use pyo3::prelude::*;
 
+mod arrays;
 mod coordinates;
 mod error;
 mod hash;

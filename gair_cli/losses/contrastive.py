@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gair_cli.data.embeddings import Embeddings
-    from gair_cli.losses.config import GeoTargets
+    from gair_cli.losses.config import GeoTargets, Pair
 
 
 @dataclass(frozen=True, slots=True)

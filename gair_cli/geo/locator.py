@@ -1,0 +1,236 @@
+"""Which tile holds a point, and where inside it, over a tile index of any number of CRSs.
+
+Containment is decided in each tile's own CRS. A point on an edge that two tiles share belongs to
+one of them; where tiles overlap, within a scene or between scenes and CRSs, the tile with the
+nearest centre is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from gair_cli import _rust
+from gair_cli.errors import DataError
+from gair_cli.geo.coordinates import (
+    as_points,
+    from_lonlat,
+    is_geographic,
+    metres_per_degree,
+    normalise_crs,
+    to_lonlat,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_OUTSIDE: Final = -1
+_NEEDED: Final = ("crs", "transform", "width", "height")
+_MARGIN: Final = 0.05
+_SWAPPED_SHARE: Final = 0.95
+_EDGE_POINTS: Final = np.linspace(0.0, 1.0, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where N points lie.
+
+    Attributes:
+        row: (N,) int64 row of the tile index, -1 outside all tiles.
+        xy: (N, 2) float64 in [-1, 1]: x along the tile's columns, y along its rows; NaN outside.
+        edge_distance_m: (N,) float64 metres to the tile's nearest edge; NaN outside.
+    """
+
+    row: NDArray[np.int64]
+    xy: NDArray[np.float64]
+    edge_distance_m: NDArray[np.float64]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """(N,) whether a tile holds the point."""
+        return np.asarray(self.row != _OUTSIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The tiles of one CRS."""
+
+    crs: str
+    rows: NDArray[np.int64]
+    index: _rust.TileIndex
+    box: tuple[float, float, float, float] | None
+
+
+class TileLocator:
+    """An immutable index over the tiles of a tile index table.
+
+    Args:
+        index: One row a tile with `crs`, `transform`, `width` and `height`; `scene_id` if there.
+
+    Raises:
+        DataError: If a CRS is unknown.
+        MissingPackageError: If a CRS needs PROJ and this build has none.
+    """
+
+    def __init__(self, index: pl.DataFrame) -> None:
+        self._count = index.height
+        names = [*_NEEDED, *(["scene_id"] if "scene_id" in index.columns else [])]
+        tiles = index.select(names).with_row_index("_row")
+        parts = tiles.partition_by("crs", maintain_order=True) if index.height else []
+        self._groups = [_group(part) for part in parts]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def locate(self, lonlat: ArrayLike) -> Located:
+        """Find the tile of each point.
+
+        Args:
+            lonlat: (N, 2) degrees.
+
+        Returns:
+            Row, position and distance to the edge; -1 and NaN outside all tiles.
+        """
+        points = as_points(lonlat)
+        row = np.full(len(points), _OUTSIDE, np.int64)
+        xy = np.full((len(points), 2), np.nan)
+        edge = np.full(len(points), np.nan)
+        centre = np.full(len(points), np.inf)
+        for group in self._groups:
+            near = _within(points, group.box)
+            tile, x, y, edge_m, centre_m = group.index.locate(from_lonlat(points[near], group.crs))
+            better = (tile != _OUTSIDE) & (np.nan_to_num(centre_m, nan=np.inf) < centre[near])
+            taken = near[better]
+            row[taken] = group.rows[tile[better]]
+            xy[taken] = np.stack([x, y], axis=1)[better]
+            edge[taken], centre[taken] = edge_m[better], centre_m[better]
+        return Located(row, xy, edge)
+
+
+def _group(tiles: pl.DataFrame) -> _Group:
+    crs = normalise_crs(str(tiles["crs"][0]))
+    transforms = transforms_of(tiles)
+    sizes = tiles.select("width", "height").cast(pl.UInt32).to_numpy()
+    scenes = np.zeros(tiles.height, np.uint32)
+    if "scene_id" in tiles.columns:
+        scenes = tiles["scene_id"].rank("dense").to_numpy().astype(np.uint32)
+    scales = None if is_geographic(crs) else metres_per_unit(transforms, sizes, crs)
+    index = _rust.TileIndex(transforms, np.ascontiguousarray(sizes), scenes, scales)
+    box = _lonlat_box(transforms, sizes, crs)
+    return _Group(crs, tiles["_row"].to_numpy().astype(np.int64), index, box)
+
+
+def transforms_of(tiles: pl.DataFrame) -> NDArray[np.float64]:
+    """Return the column `transform` of a tile index as (T, 6) float64."""
+    flat = tiles["transform"].explode().cast(pl.Float64).to_numpy()
+    return np.ascontiguousarray(flat.reshape(tiles.height, 6))
+
+
+def pixel_to_crs(
+    transforms: NDArray[np.float64], cols: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the CRS point of one (column, row) of each tile.
+
+    Args:
+        transforms: (T, 6) in rasterio's order.
+        cols: (T,) columns, fractions allowed.
+        rows: (T,) rows, fractions allowed.
+
+    Returns:
+        (T, 2) x, y.
+    """
+    a, b, c, d, e, f = transforms.T
+    return np.stack([a * cols + b * rows + c, d * cols + e * rows + f], axis=1)
+
+
+def metres_per_unit(
+    transforms: NDArray[np.float64], sizes: NDArray[np.uint32], crs: str
+) -> NDArray[np.float64]:
+    """Measure (T, 2) metres a CRS unit along x and y at each tile's centre, on the ellipsoid."""
+    centre = pixel_to_crs(transforms, sizes[:, 0] / 2, sizes[:, 1] / 2)
+    step = np.hypot(transforms[:, 0], transforms[:, 3])  # one pixel, in units
+    here = to_lonlat(centre, crs)
+    degree = metres_per_degree(here[:, 1])
+    scales = np.empty((len(centre), 2))
+    for axis in (0, 1):
+        moved = centre.copy()
+        moved[:, axis] += step
+        turn = to_lonlat(moved, crs) - here
+        turn[:, 0] = (turn[:, 0] + 180) % 360 - 180
+        scales[:, axis] = np.hypot(*(turn * degree).T) / step
+    return scales
+
+
+def _lonlat_box(
+    transforms: NDArray[np.float64], sizes: NDArray[np.uint32], crs: str
+) -> tuple[float, float, float, float] | None:
+    """Return a generous box around the tiles; None where a box cannot tell (antimeridian, poles).
+
+    It only saves projecting points that are far away, so it may be too large, never too small.
+    """
+    edges = [(t, side) for t in _EDGE_POINTS for side in (0.0, 1.0)]
+    outline = [*edges, *((v, u) for u, v in edges)]
+    points = np.concatenate(
+        [pixel_to_crs(transforms, u * sizes[:, 0], v * sizes[:, 1]) for u, v in outline]
+    )
+    lonlat = to_lonlat(points, crs)
+    if not np.isfinite(lonlat).all():
+        return None
+    west, south = lonlat.min(axis=0)
+    east, north = lonlat.max(axis=0)
+    near_pole = max(abs(south), abs(north)) > 85  # noqa: PLR2004 - degrees; meridians converge
+    if near_pole or east - west > 180:  # noqa: PLR2004 - degrees: the short way crosses the seam
+        return None
+    margin = _MARGIN + 0.02 * max(east - west, north - south)
+    return west - margin, south - margin, east + margin, north + margin
+
+
+def _within(
+    points: NDArray[np.float64], box: tuple[float, float, float, float] | None
+) -> NDArray[np.int64]:
+    if box is None:
+        return np.arange(len(points))
+    west, south, east, north = box
+    lon, lat = points[:, 0], points[:, 1]
+    return np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+
+
+def tile_metres(index: pl.DataFrame) -> NDArray[np.float64]:
+    """Return the ground width and height of each tile of an index: (T, 2) metres at its centre."""
+    metres = np.zeros((index.height, 2))
+    tiles = index.select(_NEEDED).with_row_index("_row")
+    for part in tiles.partition_by("crs", maintain_order=True) if index.height else []:
+        transforms = transforms_of(part)
+        sizes = part.select("width", "height").cast(pl.UInt32).to_numpy()
+        crs = normalise_crs(str(part["crs"][0]))
+        scale_x, scale_y = metres_per_unit(transforms, sizes, crs).T
+        a, b, _, d, e, _ = transforms.T
+        width = np.hypot(a * scale_x, d * scale_y) * sizes[:, 0]
+        height = np.hypot(b * scale_x, e * scale_y) * sizes[:, 1]
+        metres[part["_row"].to_numpy()] = np.stack([width, height], axis=1)
+    return metres
+
+
+def refuse_swapped(locator: TileLocator, lonlat: ArrayLike, *, name: str = "the table") -> None:
+    """Refuse points of which over 95 % lie outside, and over 95 % inside once swapped.
+
+    Args:
+        locator: The tiles.
+        lonlat: (N, 2) degrees, all or a sample.
+        name: Where the points come from, for the message.
+
+    Raises:
+        DataError: With the advice to name the columns.
+    """
+    points = as_points(lonlat)
+    if not len(points) or locator.locate(points).inside.mean() >= 1 - _SWAPPED_SHARE:
+        return
+    inside = locator.locate(points[:, ::-1]).inside.mean()
+    if inside > _SWAPPED_SHARE:
+        raise DataError(
+            f"{name}: {inside:.0%} of the points lie in the tiles once lon and lat are swapped",
+            hint="lat and lon look swapped; pass --lon-column and --lat-column",
+        )

@@ -103,7 +103,7 @@ class City:
     def __init__(self, seed: int, extent_m: float) -> None:
         self.plan: CityPlan = plan_city(seed, extent_m)
         self.trees = TreeLattice(seed)
-        self._bend = SmoothShift([seed, 3], wavelength_m=1100, reach_m=45)
+        self._bend = SmoothShift([seed, 3], wavelength_m=1300, reach_m=85)
         self._shore = SmoothNoise([seed, 4], wavelength_m=170)
         self._patch = SmoothNoise([seed, 5], wavelength_m=75)
 
@@ -241,10 +241,12 @@ class City:
         if not rows.size:
             return
         districts, index = self.plan.districts, site.index[rows]
-        away = np.hypot(x[rows] - districts.x[index], y[rows] - districts.y[index])
-        size = 190 + 70 * unit(mix(index))
+        cosine, sine = np.cos(districts.angle)[index], np.sin(districts.angle)[index]
+        dx, dy = x[rows] - districts.x[index], y[rows] - districts.y[index]
+        away = np.hypot(0.75 * (cosine * dx + sine * dy), 1.25 * (cosine * dy - sine * dx))
+        size = 180 + 70 * unit(mix(index))
         shore = np.minimum(site.border[rows] - 42, size - away)
-        shore = shore + 34 * self._shore(x[rows], y[rows])
+        shore = shore + 45 * self._shore(x[rows], y[rows])
         _clear(ground, rows[shore > -7], Material.SAND)
         _clear(ground, rows[shore > 0], Material.LAKE)
 

@@ -1,0 +1,219 @@
+"""From rows of the training index to batches: read by offset, decode, prepare, augment.
+
+A batch is a pure function of (rows, epoch): the same on any thread, with or without the cache.
+Tiles are decoded without GDAL. What is prepared stays in memory until the cache is full and is
+never thrown out again, because with a shuffle no row is a better guess than another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import torch
+
+from gair_cli.data.augment import Augment, change_photos, draws, turn_tiles
+from gair_cli.data.batch import Batch
+from gair_cli.errors import DataError
+from gair_cli.geo.coordinates import to_lonlat
+from gair_cli.geo.photos import read_jpeg
+from gair_cli.geo.tileset import decode_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from gair_cli.data.transforms import RsInput, SvInput
+    from gair_cli.geo.shards import ShardReader
+
+_MIB = 2**20
+
+
+class TrainingData:
+    """Batches of one folder of shards, for one model.
+
+    Args:
+        reader: The shards.
+        rs: The satellite tower's input, or None for a model without one.
+        sv: The photo tower's input, or None for a model without one.
+        seed: Of the run; keys fresh points and augmentations.
+        augment: What is changed when `batch` is asked to augment.
+        cache_mb: Memory for prepared tiles and photos, MiB; 0 reads from the disk each time.
+
+    Raises:
+        DataError: If the model needs a band that the tiles do not have.
+    """
+
+    def __init__(
+        self,
+        reader: ShardReader,
+        *,
+        rs: RsInput | None,
+        sv: SvInput | None,
+        seed: int,
+        augment: Augment | None = None,
+        cache_mb: int = 1024,
+    ) -> None:
+        self.reader, self.rs, self.sv = reader, rs, sv
+        self.seed, self.augment = seed, augment or Augment()
+        self._bands = rs.select(reader.bands) if rs is not None and reader.has_tiles else []
+        index = reader.index
+        self._ids = index["sample_id"].to_list()
+        self._lonlat = index.select("lon", "lat").to_numpy().astype(np.float64)
+        self._xy = index.select("x", "y").to_numpy().astype(np.float64)
+        self._radius = index["h_accuracy_m"].fill_null(0).to_numpy().astype(np.float32)
+        self._tile = _tile_rows(index, reader.tiles)
+        self._places = _Places(reader.tiles)
+        self.has_tile = index["tile_offset"].is_not_null().to_numpy()
+        self.has_photo = index["photo_offset"].is_not_null().to_numpy()
+        self._cache = _Cache(cache_mb * _MIB)
+
+    def lonlat(self, rows: NDArray[np.int64], *, epoch: int) -> NDArray[np.float64]:
+        """Return the coordinates that rows have in an epoch, without reading any pixel.
+
+        Args:
+            rows: (B,) rows of the index.
+            epoch: A tile without photos has another point in each epoch.
+
+        Returns:
+            (B, 2) float64 degrees.
+        """
+        return self._positions(rows, epoch)[0]
+
+    def batch(self, rows: NDArray[np.int64], *, epoch: int, augment: bool = False) -> Batch:
+        """Return the batch of some rows.
+
+        Args:
+            rows: (B,) rows of the index, all with the same halves.
+            epoch: Keys fresh points and augmentations.
+            augment: Whether to change tiles and photos as `self.augment` says.
+
+        Returns:
+            The batch on the CPU; a half that the model or the data lacks is None.
+
+        Raises:
+            DataError: If some rows have a tile or photo and others have none.
+            InputError: If a shard cannot be read.
+        """
+        lonlat, xy = self._positions(rows, epoch)
+        ids = [self._ids[row] for row in rows]
+        batch = Batch(torch.from_numpy(lonlat), ids)
+        if self.rs is not None and _all(self.has_tile[rows], "tile"):
+            batch = self._with_tiles(batch, rows, xy, epoch=epoch if augment else None)
+        if self.sv is not None and _all(self.has_photo[rows], "photo"):
+            batch = self._with_photos(batch, rows, epoch=epoch if augment else None)
+        return batch
+
+    def _positions(
+        self, rows: NDArray[np.int64], epoch: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lonlat, xy = self._lonlat[rows], self._xy[rows]
+        fresh = np.flatnonzero(self.has_tile[rows] & ~np.isfinite(xy).all(axis=1))
+        if len(fresh):
+            ids = [self._ids[rows[at]] for at in fresh]
+            drawn = draws(ids, 2, seed=self.seed, epoch=epoch, purpose="point").numpy()
+            xy[fresh] = 2 * drawn - 1
+            lonlat[fresh] = self._places.lonlat(self._tile[rows[fresh]], xy[fresh])
+        return lonlat, xy
+
+    def _with_tiles(
+        self, batch: Batch, rows: NDArray[np.int64], xy: NDArray[np.float64], *, epoch: int | None
+    ) -> Batch:
+        tiles, first, tile_of = np.unique(self._tile[rows], return_index=True, return_inverse=True)
+        rs = torch.stack([self._rs(int(row)) for row in rows[first]])
+        where, at = torch.from_numpy(tile_of), torch.from_numpy(xy.astype(np.float32))
+        if epoch is not None and self.augment.turn_tiles:
+            ids = [f"tile {tile}" for tile in self.reader.tiles["tile_id"].gather(tiles)]
+            numbers = draws(ids, 3, seed=self.seed, epoch=epoch, purpose="turn")
+            rs, at = turn_tiles(rs, at, where, numbers=numbers)
+        radius = torch.from_numpy(self._radius[rows])
+        return Batch(batch.lonlat, batch.sample_ids, rs, None, at, radius, where)
+
+    def _with_photos(self, batch: Batch, rows: NDArray[np.int64], *, epoch: int | None) -> Batch:
+        sv = torch.stack([self._sv(int(row)) for row in rows])
+        if epoch is not None:
+            numbers = draws(batch.sample_ids, 4, seed=self.seed, epoch=epoch, purpose="photo")
+            sv = change_photos(sv, self.augment, numbers=numbers)
+        return Batch(
+            batch.lonlat, batch.sample_ids, batch.rs, sv, batch.xy, batch.radius_m, batch.tile_of
+        )
+
+    def _rs(self, row: int) -> Tensor:
+        return self._cache.get(("rs", int(self._tile[row])), lambda: self._read_tile(row))
+
+    def _sv(self, row: int) -> Tensor:
+        return self._cache.get(("sv", row), lambda: self._read_photo(row))
+
+    def _read_tile(self, row: int) -> Tensor:
+        data = self.reader.tile_bytes(row)
+        if data is None or self.rs is None:
+            raise DataError(f"row {row} has no tile")
+        return self.rs.prepare(decode_tile(data, bands=self._bands))
+
+    def _read_photo(self, row: int) -> Tensor:
+        data = self.reader.photo_bytes(row)
+        if data is None or self.sv is None:
+            raise DataError(f"row {row} has no photo")
+        return self.sv.prepare(read_jpeg(data))
+
+
+def _all(there: NDArray[np.bool_], what: str) -> bool:
+    if there.all() or not there.any():
+        return bool(there.all())
+    raise DataError(
+        f"{int(there.sum())} of {len(there)} rows of a batch have a {what}, the others have none",
+        hint="ask for rows of one kind, as training.steps does",
+    )
+
+
+def _tile_rows(index: pl.DataFrame, tiles: pl.DataFrame) -> NDArray[np.int64]:
+    """Return the row in `tiles` of each sample, -1 without a tile."""
+    numbers = pl.DataFrame({"tile_id": tiles["tile_id"]}).with_row_index("at")
+    joined = index.select("tile_id").join(numbers, on="tile_id", how="left", maintain_order="left")
+    return joined["at"].cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+class _Places:
+    """Where positions inside tiles lie on the Earth."""
+
+    def __init__(self, tiles: pl.DataFrame) -> None:
+        if not tiles.height:
+            return
+        self._crs = tiles["crs"].to_list()
+        self._transform = np.array(tiles["transform"].to_list(), dtype=np.float64)  # (T, 6)
+        self._size = tiles.select("width", "height").to_numpy().astype(np.float64)  # (T, 2)
+
+    def lonlat(self, tiles: NDArray[np.int64], xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (N, 2) degrees of the positions xy (N, 2) in tiles (N,)."""
+        column, row = ((xy + 1) / 2 * self._size[tiles]).T
+        a, b, c, d, e, f = self._transform[tiles].T
+        plane = np.stack([a * column + b * row + c, d * column + e * row + f], axis=1)
+        names = np.array([self._crs[tile] for tile in tiles])
+        lonlat = np.empty_like(plane)
+        for name in np.unique(names):
+            mine = names == name
+            lonlat[mine] = to_lonlat(plane[mine], str(name))
+        return lonlat
+
+
+class _Cache:
+    """Keeps tensors until a number of bytes is reached; safe from several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._used = limit, 0
+        self._kept: dict[Hashable, Tensor] = {}
+
+    def get(self, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """Return the tensor of a key, made if it is not there."""
+        found = self._kept.get(key)
+        if found is not None:
+            return found
+        made = make()
+        size = made.numel() * made.element_size()
+        if self._used + size <= self._limit:
+            self._used += size
+            self._kept[key] = made
+        return made

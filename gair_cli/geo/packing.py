@@ -1,0 +1,195 @@
+"""`gair pack`: training shards from pairs and their tiles, tiles alone, or photos alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from gair_cli.errors import UsageError
+from gair_cli.geo import packing_plan as plan
+from gair_cli.geo.blocks import (
+    PHOTOS_ALONE,
+    block_names,
+    default_block,
+    parse_block,
+    split_of_blocks,
+)
+from gair_cli.geo.frames import read_frame
+from gair_cli.geo.outputs import fingerprint, open_workspace
+from gair_cli.geo.packing_stream import PackOptions, pack_rows, remove_parts
+from gair_cli.geo.shards import SCHEMA_VERSION, ShardReader
+from gair_cli.geo.tables import ColumnNames
+from gair_cli.geo.tileset import TileSet
+from gair_cli.geo.writers import write_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+
+
+__all__ = ["PackJob", "PackOptions", "PackOutcome", "pack", "plan_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackJob:
+    """What is packed.
+
+    Attributes:
+        source: A pair table, a photo table, a folder of photos with EXIF positions, or None.
+        tiles: The tile set that the pairs lie in, or tiles alone.
+        photos_root: Folder that relative paths start from; default the table's own.
+        names: The user's column names, for photo tables.
+        block: Size of a split's block for tiles alone and photos alone (`2km`, `0.5deg`); None for
+            two tile edges, and 0.1 degree for photos.
+        seed: Of the split by blocks.
+        limit: Use the first rows only.
+        options: How shards are made.
+    """
+
+    source: Path | None = None
+    tiles: Path | None = None
+    photos_root: Path | None = None
+    names: ColumnNames = field(default_factory=ColumnNames)
+    block: str | None = None
+    seed: int = 0
+    limit: int | None = None
+    options: PackOptions = field(default_factory=PackOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class PackOutcome:
+    """What `pack` did.
+
+    Attributes:
+        status: `new`, `resumed` or `finished` (there was nothing to do).
+        counts: As in `dataset.json`.
+        kept_shards: Shards that an earlier run had finished.
+        rejected: Number of photos that could not be used.
+        rejected_path: Where they are listed with reasons, or None.
+    """
+
+    status: Literal["new", "resumed", "finished"]
+    counts: dict[str, Any]
+    kept_shards: int = 0
+    rejected: int = 0
+    rejected_path: Path | None = None
+
+
+def pack(
+    job: PackJob,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    manifest: dict[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PackOutcome:
+    """Write training shards.
+
+    The bytes depend on the inputs, the seed and the options, not on the number of jobs nor on
+    kills in between. A folder of photos is known by its files; photos of a table by the table.
+
+    Args:
+        job: What is packed.
+        output: The folder; nothing may be there, or the same job's work.
+        overwrite: Replace another job's output.
+        manifest: More entries for the side manifest (argv, version...).
+        progress: Called with the number of further samples done.
+
+    Returns:
+        What was done. Photos that could not be read are in `rejected_path`.
+
+    Raises:
+        UsageError: If the inputs do not go together.
+        InputError: If an input is missing or unreadable.
+        DataError: If a pair's tile is unknown, or an id stands for two different rows.
+        BadRowsError: If more photos are bad than tolerated.
+        OutputExistsError: If something else is at `output`.
+    """
+    workspace = open_workspace(output, _plan(job), overwrite=overwrite)
+    if workspace.status == "finished":
+        with ShardReader(output) as reader:
+            return PackOutcome("finished", dict(reader.info.counts))
+    rows, bad_rows, tiles = plan_rows(job)
+    report = pack_rows(workspace, rows, tiles=tiles, options=job.options, progress=progress)
+    rejected = pl.concat([bad_rows, report.rejected], how="diagonal_relaxed")
+    path = _write_rejected(rejected, output)
+    remove_parts(workspace)
+    workspace.finish_folder({**(manifest or {}), "counts": report.counts})
+    return PackOutcome(workspace.status, report.counts, report.kept_shards, rejected.height, path)
+
+
+def _plan(job: PackJob) -> dict[str, Any]:
+    options = asdict(job.options)
+    del options["jobs"]
+    root = None if job.photos_root is None else str(job.photos_root.absolute())
+    return {
+        "command": "pack",
+        "schema": SCHEMA_VERSION,
+        "source": None if job.source is None else fingerprint(job.source),
+        "tiles": None if job.tiles is None else fingerprint(job.tiles),
+        "photos_root": root,
+        "names": asdict(job.names),
+        "split": [job.block, job.seed],
+        "limit": job.limit,
+        "options": options,
+    }
+
+
+def plan_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, TileSet | None]:
+    """Return the samples in packing order, the table's bad rows, and the tile set.
+
+    Raises:
+        UsageError: If the inputs do not go together.
+    """
+    tiles = None if job.tiles is None else TileSet.open(job.tiles)
+    if job.source is None:
+        if tiles is None:
+            raise UsageError(
+                "nothing to pack", hint="give a pair table, a photo table, or --tiles DIR"
+            )
+        return plan.rows_of_tiles(tiles, _splits(job, tiles), limit=job.limit), _nothing(), tiles
+    is_table = not job.source.is_dir() and job.source.exists()
+    if is_table and plan.is_pair_table(read_frame(job.source).columns):
+        if tiles is None:
+            raise UsageError(f"{job.source} holds pairs and needs their tiles", hint="pass --tiles")
+        rows = plan.rows_of_pairs(job.source, tiles, photos_root=job.photos_root, limit=job.limit)
+        return rows, _nothing(), tiles
+    if tiles is not None:
+        raise UsageError(
+            f"{job.source} holds photos, not pairs",
+            hint=f"run `gair pair {job.source} --tiles {job.tiles} -o pairs.parquet` first",
+        )
+    photos = plan.read_photos(job.source, names=job.names, photos_root=job.photos_root)
+    splits = _splits(job, None)
+    rows = plan.rows_of_photos(photos, splits, own_split=job.names.split is not None)
+    return (rows if job.limit is None else rows.head(job.limit)), photos.bad, None
+
+
+def _splits(job: PackJob, tiles: TileSet | None) -> Callable[[np.ndarray], list[str]]:
+    """Return the rule of `gair pair`: the block of the tile's centre, or of a photo alone."""
+    if job.block is not None:
+        grid = parse_block(job.block)
+    else:
+        grid = PHOTOS_ALONE if tiles is None else default_block(tiles.index)
+
+    def splits(lonlat: np.ndarray) -> list[str]:
+        return split_of_blocks(block_names(lonlat, grid), seed=job.seed)
+
+    return splits
+
+
+def _nothing() -> pl.DataFrame:
+    return pl.DataFrame(schema={"reason": pl.String})
+
+
+def _write_rejected(rejected: pl.DataFrame, output: Path) -> Path | None:
+    path = output.with_name(output.name + ".rejected.parquet")
+    path.unlink(missing_ok=True)
+    if not rejected.height:
+        return None
+    write_parquet(rejected, path, metadata={})
+    return path

@@ -1,0 +1,54 @@
+"""Let Ctrl-C and SIGTERM wait until a step is whole."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """Whether a signal has arrived."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether to stop."""
+        return self.number is not None
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """Remember a signal."""
+        self.number = number
+
+
+@contextmanager
+def deferred_interrupts() -> Iterator[Interrupt]:
+    """Hold back SIGINT and SIGTERM while the body runs, and deliver them after it.
+
+    The body looks at the interrupt between steps, saves, and leaves. Then the handlers of before
+    are back and get the signal, so the caller sees what it would have seen. Outside the main
+    thread, where Python allows no handlers, nothing is held back.
+
+    Yields:
+        True in a condition once a signal has arrived.
+    """
+    interrupt = Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt
+        return
+    before = {number: signal.signal(number, interrupt.note) for number in _SIGNALS}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if interrupt.number is not None:
+        signal.raise_signal(interrupt.number)

@@ -30,6 +30,7 @@ _SIDE = 3
 _TAPS = _SIDE * _SIDE
 _CENTRE = _TAPS // 2
 _INSIDE = 1e-6
+_TINY = 1e-9
 
 
 class Nili(nn.Module):
@@ -81,21 +82,21 @@ class Nili(nn.Module):
         return form(grid, xy, tile_of)
 
     def corners(self, grid: Tensor, xy: Tensor, tile_of: Tensor) -> Tensor:
-        """Return the field by the definition, corner by corner; arguments as in `forward`."""
+        """Return the field by the definition, corner by corner; arguments as in `forward`.
+
+        The opposite rectangle's share of the area is taken axis by axis: on the last cell's very
+        centre all four areas are 0, but not the shares.
+        """
         rows, columns = grid.shape[2:]
         unfolded = functional.unfold(grid, _SIDE, padding=1)  # (T, 9 D, h w)
-        answers, areas = [], []
-        for down in (-1, 1):
-            for right in (-1, 1):
-                column, offset_x = _nearest(xy[:, 0], columns, right)
-                row, offset_y = _nearest(xy[:, 1], rows, down)
+        field = grid.new_zeros(len(xy), self.width)
+        for row, offset_y, share_y in _corners(xy[:, 1], rows):
+            for column, offset_x, share_x in _corners(xy[:, 0], columns):
                 tokens = unfolded[tile_of, :, row * columns + column]  # (B, 9 D)
                 offset = torch.stack([offset_x, offset_y], dim=1)
-                answers.append(self.linear(torch.cat([tokens, offset], dim=1)))
-                areas.append((offset_x * offset_y).abs() + 1e-9)
-        blend = torch.stack(areas[::-1])  # the opposite rectangle's area
-        blend = blend / blend.sum(dim=0)
-        return (blend[:, :, None] * torch.stack(answers)).sum(dim=0)
+                answer = self.linear(torch.cat([tokens, offset], dim=1))
+                field = field + (share_x * share_y)[:, None] * answer
+        return field
 
     def gather(self, grid: Tensor, xy: Tensor, tile_of: Tensor) -> Tensor:
         """Return the field from the 4x4 tokens around each position; arguments as in `forward`."""
@@ -134,6 +135,14 @@ def outer_offset(xy: Tensor, rows: int, columns: int) -> Tensor:
     return 2 * torch.stack(
         [across - across.clamp(0, columns - 1), down - down.clamp(0, rows - 1)], dim=1
     )
+
+
+def _corners(position: Tensor, size: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return (cell, offset in half cells, blending share) of both corners along one axis."""
+    (low, from_low), (high, from_high) = (_nearest(position, size, side) for side in (-1, 1))
+    near_low, near_high = from_low.abs() + _TINY, from_high.abs() + _TINY
+    whole = near_low + near_high
+    return [(low, from_low, near_high / whole), (high, from_high, near_low / whole)]
 
 
 def _nearest(position: Tensor, size: int, side: int) -> tuple[Tensor, Tensor]:

@@ -9,16 +9,10 @@ import polars as pl
 
 from gair_cli.errors import UsageError
 from gair_cli.geo import packing_plan as plan
-from gair_cli.geo.blocks import (
-    PHOTOS_ALONE,
-    block_names,
-    default_block,
-    parse_block,
-    split_of_blocks,
-)
 from gair_cli.geo.frames import read_frame
 from gair_cli.geo.outputs import fingerprint, open_workspace
-from gair_cli.geo.packing_stream import PackOptions, pack_rows, remove_parts
+from gair_cli.geo.packing_stream import PackOptions, pack_rows, remove_if_empty, remove_parts
+from gair_cli.geo.pairing import block_splits
 from gair_cli.geo.shards import SCHEMA_VERSION, ShardReader
 from gair_cli.geo.tables import ColumnNames
 from gair_cli.geo.tileset import TileSet
@@ -113,8 +107,12 @@ def pack(
     if workspace.status == "finished":
         with ShardReader(output) as reader:
             return PackOutcome("finished", dict(reader.info.counts))
-    rows, bad_rows, tiles = plan_rows(job)
-    report = pack_rows(workspace, rows, tiles=tiles, options=job.options, progress=progress)
+    try:
+        rows, bad_rows, tiles = plan_rows(job)
+        report = pack_rows(workspace, rows, tiles=tiles, options=job.options, progress=progress)
+    except BaseException:
+        remove_if_empty(workspace)
+        raise
     rejected = pl.concat([bad_rows, report.rejected], how="diagonal_relaxed")
     path = _write_rejected(rejected, output)
     remove_parts(workspace)
@@ -124,7 +122,8 @@ def pack(
 
 def _plan(job: PackJob) -> dict[str, Any]:
     options = asdict(job.options)
-    del options["jobs"]
+    for name in ("jobs", "max_bad"):  # neither changes a byte
+        del options[name]
     root = None if job.photos_root is None else str(job.photos_root.absolute())
     return {
         "command": "pack",
@@ -171,13 +170,9 @@ def plan_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, TileSet | None]
 
 def _splits(job: PackJob, tiles: TileSet | None) -> Callable[[np.ndarray], list[str]]:
     """Return the rule of `gair pair`: the block of the tile's centre, or of a photo alone."""
-    if job.block is not None:
-        grid = parse_block(job.block)
-    else:
-        grid = PHOTOS_ALONE if tiles is None else default_block(tiles.index)
 
     def splits(lonlat: np.ndarray) -> list[str]:
-        return split_of_blocks(block_names(lonlat, grid), seed=job.seed)
+        return block_splits(lonlat, block=job.block, seed=job.seed, tiles=tiles)
 
     return splits
 

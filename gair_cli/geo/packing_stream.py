@@ -236,3 +236,9 @@ def _describe(
 def remove_parts(workspace: Workspace) -> None:
     """Remove the bookkeeping of unfinished work, once the rejected photos are written aside."""
     shutil.rmtree(workspace.folder / _PARTS, ignore_errors=True)
+
+
+def remove_if_empty(workspace: Workspace) -> None:
+    """Remove the folder of unfinished work if not one shard in it is finished."""
+    if not _finished_parts(workspace):
+        shutil.rmtree(workspace.folder, ignore_errors=True)

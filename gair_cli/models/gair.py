@@ -209,6 +209,29 @@ def new_model(config: ModelConfig, *, seed: int) -> GairModel:
         return GairModel(config)
 
 
+def blank_model(config: ModelConfig) -> GairModel:
+    """Return a model that waits for its weights: `load_state_dict(..., assign=True)`.
+
+    Nothing is drawn, which for the released size takes longer than reading the weights. A timm
+    model that reads numbers while it is built, or has buffers that no file holds, is built in
+    full.
+
+    Args:
+        config: What the model is made of.
+
+    Returns:
+        A model on torch's meta device where that will do, else on the CPU.
+    """
+    try:
+        with torch.device("meta"):
+            model = GairModel(config)
+    except RuntimeError:  # a meta tensor has no numbers to read
+        return new_model(config, seed=0)
+    saved = model.state_dict()
+    whole = all(name in saved for name, _ in model.named_buffers())
+    return model if whole else new_model(config, seed=0)
+
+
 def keep_towers(model: GairModel, towers: Collection[Tower]) -> GairModel:
     """Return a model of some of the towers, with the same weights and the same joint space.
 
@@ -222,10 +245,9 @@ def keep_towers(model: GairModel, towers: Collection[Tower]) -> GairModel:
     Raises:
         UsageError: If no tower is left.
     """
-    with torch.random.fork_rng(devices=[]):
-        kept = GairModel(model.config.only(towers))
+    kept = blank_model(model.config.only(towers))
     state = model.state_dict()
-    kept.load_state_dict({key: state[key] for key in kept.state_dict()})
+    kept.load_state_dict({key: state[key].clone() for key in kept.state_dict()}, assign=True)
     return kept.to(model.logit_scale.device).train(model.training)
 
 

@@ -15,12 +15,14 @@ import torch
 
 from gair_cli.errors import ModelError
 from gair_cli.models.config import ModelConfig, preset_config
-from gair_cli.models.gair import GairModel
+from gair_cli.models.gair import blank_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from torch import Tensor
+
+    from gair_cli.models.gair import GairModel
 
 _DEPTH = 12
 _SCALES = 3
@@ -146,8 +148,7 @@ def from_released(tensors: Mapping[str, Tensor]) -> tuple[GairModel, dict[str, T
     for entry in layout:
         if entry.ours is not None:
             state.setdefault(entry.ours, []).append(tensors[entry.released])
-    with torch.device("meta"):
-        model = GairModel(released_config())
+    model = blank_model(released_config())
     fused = {key: torch.cat(parts) if len(parts) > 1 else parts[0] for key, parts in state.items()}
     wanted = model.state_dict()
     _check_shapes(fused, wanted)

@@ -20,13 +20,15 @@ from gair_cli.errors import InputError, ModelError, UsageError
 from gair_cli.geo.outputs import atomic_file
 from gair_cli.models.card import model_card
 from gair_cli.models.config import ModelConfig
-from gair_cli.models.gair import GairModel
+from gair_cli.models.gair import blank_model
 from gair_cli.models.resolve import CONFIG_FILE, WEIGHTS_FILE, ModelRef, resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
+
+    from gair_cli.models.gair import GairModel
 
 __all__ = ["ModelRef", "load_model", "model_hash", "read_config", "resolve_model", "save_model"]
 
@@ -107,13 +109,12 @@ def load_model(ref: str | Path | ModelRef | None = None, *, device: str = "cpu")
             all of them are listed.
     """
     path = ref.path if isinstance(ref, ModelRef) else resolve_model(ref).path
-    config = _config_of(path)
-    with torch.random.fork_rng(devices=[]):
-        model = GairModel(config)
+    model = blank_model(_config_of(path))
     state = _read_tensors(path / WEIGHTS_FILE)
     wanted = model.state_dict()
     _check_tensors(state, wanted, path)
-    model.load_state_dict({key: value.to(wanted[key].dtype) for key, value in state.items()})
+    fitting = {key: value.to(wanted[key].dtype) for key, value in state.items()}
+    model.load_state_dict(fitting, assign=True)
     return model.to(device).eval()
 
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from gair_cli.data.transforms import SvInput
 from gair_cli.errors import InputError, ModelError
+from gair_cli.models.config import SvConfig
 from gair_cli.models.gair import keep_towers, new_model
 from gair_cli.models.weights import load_model, model_hash, read_config, save_model
 
@@ -84,6 +86,16 @@ def test_half_precision_is_half_the_size_and_keeps_the_frequencies(tmp_path, sma
     assert torch.equal(loaded.location.scales[1].frequencies, model.location.scales[1].frequencies)
     assert {value.dtype for value in loaded.state_dict().values()} == {torch.float32}
     assert loaded.config.towers == ("location",)
+
+
+def test_weights_that_are_not_saved_are_rebuilt(tmp_path, small_config):
+    # swin keeps its index of relative positions in buffers that no file holds
+    photo = SvConfig(SvInput(64, 64), "swin_tiny_patch4_window7_224")
+    model = new_model(small_config(sv=photo).only(["sv"]), seed=0).eval()
+    save_model(model, tmp_path)
+    photos = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(load_model(tmp_path).encode_sv(photos), model.encode_sv(photos))
 
 
 def test_carried_tensors_lie_beside_the_weights(tmp_path, small_config):

@@ -214,6 +214,32 @@ def tile_metres(index: pl.DataFrame) -> NDArray[np.float64]:
     return metres
 
 
+def position_in_tiles(
+    tiles: pl.DataFrame, slot: NDArray[np.int64], lonlat: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where points lie in tiles that are named for them, also beyond [-1, 1].
+
+    Args:
+        tiles: T rows of a tile index.
+        slot: (N,) row of `tiles` for each point.
+        lonlat: (N, 2) degrees.
+
+    Returns:
+        (N, 2) x, y.
+    """
+    a, b, c, d, e, f = transforms_of(tiles)[slot].T
+    sizes = tiles.select("width", "height").to_numpy()[slot]
+    codes = tiles["crs"].to_numpy()[slot]
+    xy = np.full(lonlat.shape, np.nan)
+    for crs in np.unique(codes.astype(str)).tolist():
+        here = codes == crs
+        xy[here] = from_lonlat(lonlat[here], crs)
+    dx, dy = xy[:, 0] - c, xy[:, 1] - f
+    area = a * e - b * d
+    pixel = np.stack([(e * dx - b * dy) / area, (a * dy - d * dx) / area], axis=1)  # (N, 2)
+    return np.asarray(2 * pixel / sizes - 1)
+
+
 def refuse_swapped(locator: TileLocator, lonlat: ArrayLike, *, name: str = "the table") -> None:
     """Refuse points of which over 95 % lie outside, and over 95 % inside once swapped.
 

@@ -71,3 +71,23 @@ def gair(monkeypatch):
         return Result(code, out.buffer.getvalue(), err.buffer.getvalue().decode())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A model folder with random weights: three towers, two bands of 32 px, D = 16."""
+    from gair_cli.data.transforms import RsInput, SvInput
+    from gair_cli.models.config import LocationConfig, ModelConfig, RsConfig, SvConfig
+    from gair_cli.models.gair import new_model
+    from gair_cli.models.weights import save_model
+
+    bands = RsInput(("B2", "B8"), (1000.0, 2000.0), (300.0, 500.0), size=32, nodata=0.0)
+    config = ModelConfig(
+        dim=16,
+        rs=RsConfig(bands, patch=8, width=24, depth=1, heads=2),
+        sv=SvConfig(SvInput(32, 32), "test_resnet"),
+        location=LocationConfig((1.0, 16.0), frequencies=8, hidden=16, depth=1, width=20),
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(new_model(config, seed=3), folder, extra={"licence": "CC0-1.0"})
+    return folder

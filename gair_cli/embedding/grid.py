@@ -1,0 +1,157 @@
+"""The grid of an embedding raster: north-up, in the scene's CRS, at any pixel size.
+
+The grid belongs to the whole scene; a box only selects pixels of it. Pixel (column, row) has its
+centre at (column + 0.5, row + 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from gair_cli.errors import DataError, UsageError
+from gair_cli.geo.coordinates import from_lonlat, is_geographic, metres_per_degree
+
+if TYPE_CHECKING:
+    from gair_cli.records import Bounds, Transform
+
+_EDGE_POINTS: Final = 33
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A north-up grid of pixels.
+
+    Attributes:
+        crs: `EPSG:n` or WKT.
+        transform: (a, b, c, d, e, f) as in rasterio, b = d = 0, e negative.
+        width: Columns.
+        height: Rows.
+    """
+
+    crs: str
+    transform: Transform
+    width: int
+    height: int
+
+    def window(self, col: int, row: int, width: int, height: int) -> Grid:
+        """Return the grid of a window of this one."""
+        a, b, c, d, e, f = self.transform
+        moved = (a, b, c + col * a, d, e, f + row * e)
+        return Grid(self.crs, moved, width, height)
+
+    def centres(self) -> np.ndarray:
+        """Return the pixel centres in the CRS, (height * width, 2), row by row."""
+        a, _, c, _, e, f = self.transform
+        x = c + a * (np.arange(self.width) + 0.5)
+        y = f + e * (np.arange(self.height) + 0.5)
+        return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)  # (height * width, 2)
+
+
+def corners_of(transform: Transform, width: int, height: int) -> np.ndarray:
+    """Return the four corners of a raster in its CRS, (4, 2)."""
+    a, b, c, d, e, f = transform
+    pixels = ((0, 0), (width, 0), (width, height), (0, height))
+    return np.array([(a * i + b * j + c, d * i + e * j + f) for i, j in pixels])
+
+
+def to_pixels(xy: np.ndarray, transform: Transform) -> np.ndarray:
+    """Return positions (N, 2) in a raster's CRS as (column, row), whatever its orientation.
+
+    Raises:
+        DataError: When the transform cannot be inverted.
+    """
+    a, b, c, d, e, f = transform
+    determinant = a * e - b * d
+    if determinant == 0:
+        raise DataError(f"the transform {transform} maps the raster onto a line")
+    x, y = xy[:, 0] - c, xy[:, 1] - f
+    return np.stack([(e * x - b * y) / determinant, (a * y - d * x) / determinant], axis=1)
+
+
+def scene_grid(
+    crs: str, transform: Transform, *, width: int, height: int, res_m: float | None
+) -> Grid:
+    """Return the grid over a whole scene.
+
+    Args:
+        crs: The scene's CRS.
+        transform: The scene's transform, of any orientation.
+        width: The scene's columns.
+        height: The scene's rows.
+        res_m: Pixel size in metres; None is the scene's own.
+
+    Returns:
+        A north-up grid that starts at the scene's north-west corner; the last column and row may
+        reach beyond the scene.
+
+    Raises:
+        UsageError: When the pixel size is not positive.
+    """
+    if res_m is not None and not (math.isfinite(res_m) and res_m > 0):
+        raise UsageError(f"the pixel size must be a positive number of metres, got {res_m}")
+    corners = corners_of(transform, width, height)
+    (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+    middle = float(south + north) / 2
+    step_x, step_y = _steps(transform, res_m, latitude=middle if is_geographic(crs) else None)
+    columns, rows = (_count(east - west, step_x), _count(north - south, step_y))
+    return Grid(crs, (step_x, 0.0, float(west), 0.0, -step_y, float(north)), columns, rows)
+
+
+def _steps(
+    transform: Transform, res_m: float | None, *, latitude: float | None
+) -> tuple[float, float]:
+    a, b, _, d, e, _ = transform
+    if res_m is None:
+        return math.hypot(a, d), math.hypot(b, e)
+    if latitude is None:
+        return res_m, res_m
+    east_m, north_m = metres_per_degree([latitude])[0]
+    return res_m / max(float(east_m), 1.0), res_m / float(north_m)
+
+
+def _count(length: float, step: float) -> int:
+    return max(1, math.ceil(length / step - 1e-6))
+
+
+def pixel_height_m(grid: Grid) -> float:
+    """Return the height of a pixel in metres, at the middle of the grid."""
+    step, top = abs(grid.transform[4]), grid.transform[5]
+    if not is_geographic(grid.crs):
+        return step
+    return step * float(metres_per_degree([top - step * grid.height / 2])[0, 1])
+
+
+def select_box(grid: Grid, bbox: Bounds) -> tuple[int, int, int, int]:
+    """Return the window (col, row, width, height) of a grid that a box in degrees touches.
+
+    Args:
+        grid: The grid of the whole scene.
+        bbox: west, south, east, north in degrees; west > east crosses the antimeridian.
+
+    Raises:
+        DataError: When the box lies outside the grid.
+    """
+    west, south, east, north = bbox
+    lon = np.linspace(west, east + 360 * (east < west), _EDGE_POINTS)
+    lat = np.linspace(south, north, _EDGE_POINTS)
+    edges = np.concatenate([
+        np.stack([lon, np.full_like(lon, south)], axis=1),
+        np.stack([lon, np.full_like(lon, north)], axis=1),
+        np.stack([np.full_like(lat, lon[0]), lat], axis=1),
+        np.stack([np.full_like(lat, lon[-1]), lat], axis=1),
+    ])  # fmt: skip
+    edges[:, 0] = (edges[:, 0] + 180) % 360 - 180
+    pixels = to_pixels(from_lonlat(edges, grid.crs), grid.transform)
+    pixels = pixels[np.isfinite(pixels).all(axis=1)]
+    low = np.floor(pixels.min(axis=0) + 1e-6).clip(0, [grid.width, grid.height]).astype(int)
+    high = np.ceil(pixels.max(axis=0) - 1e-6).clip(0, [grid.width, grid.height]).astype(int)
+    if (high <= low).any():
+        raise DataError(
+            f"the box {','.join(f'{v:g}' for v in bbox)} lies outside the scene",
+            hint="--bbox is west,south,east,north in degrees",
+        )
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])

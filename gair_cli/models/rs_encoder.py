@@ -40,22 +40,25 @@ def alibi_slopes(heads: int) -> list[float]:
 
 
 @lru_cache(maxsize=8)
-def alibi_bias(rows: int, columns: int, heads: int) -> Tensor:
+def alibi_bias(rows: int, columns: int, heads: int, *, device: str = "cpu") -> Tensor:
     """Return what is added to the attention scores: -slope x distance between patches.
 
     Args:
         rows: Rows of the grid.
         columns: Columns of the grid.
         heads: Attention heads.
+        device: Where it lies.
 
     Returns:
-        (1, heads, N, N) float32 on the CPU with N = rows x columns in row-major order; distances
-        are Euclidean, in patches. It is cached: do not change it in place.
+        (1, heads, N, N) float32 with N = rows x columns in row-major order; distances are
+        Euclidean, in patches. It is cached: do not change it in place.
     """
-    grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).double()  # (N, 2)
-    distance = torch.cdist(grid, grid, compute_mode="donot_use_mm_for_euclid_dist")
-    slopes = torch.tensor(alibi_slopes(heads), dtype=torch.float64)
-    return (-slopes[:, None, None] * distance).float()[None]
+    # a tensor born in inference mode could never be used in training again
+    with torch.inference_mode(mode=False):
+        grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).double()  # (N, 2)
+        distance = torch.cdist(grid, grid, compute_mode="donot_use_mm_for_euclid_dist")
+        slopes = torch.tensor(alibi_slopes(heads), dtype=torch.float64)
+        return (-slopes[:, None, None] * distance).float()[None].to(device)
 
 
 class Attention(nn.Module):
@@ -137,9 +140,10 @@ class RsEncoder(nn.Module):
         if height % self.patch or width % self.patch:
             raise ValueError(f"a tile of {height}x{width} px has no whole {self.patch} px patches")
         rows, columns = height // self.patch, width // self.patch
-        bias = alibi_bias(rows, columns, self.heads).to(rs.device)
+        bias = alibi_bias(rows, columns, self.heads, device=str(rs.device))
         patches = functional.unfold(rs, self.patch, stride=self.patch)  # (T, C p p, N)
-        tokens: Tensor = self.embed(patches.transpose(1, 2))  # (T, N, D)
+        embedded: Tensor = self.embed(patches.transpose(1, 2))  # (T, N, D)
+        tokens = embedded.to(rs.dtype)  # under autocast the blocks' sums stay float32
         for block in self.blocks:
             tokens = block(tokens, bias)
         return tokens.transpose(1, 2).reshape(tiles, self.width, rows, columns)

@@ -75,3 +75,17 @@ def test_patch_is_flattened_band_by_band():
 def test_size_that_is_no_multiple_of_the_patch_is_refused():
     with pytest.raises(ValueError, match="18x16"):
         RsEncoder(config())(torch.zeros(1, 3, 18, 16))
+
+
+def test_a_grid_first_seen_without_gradients_can_be_trained_on():
+    encoder, tile = RsEncoder(config()), torch.randn(1, 3, 20, 28)
+    with torch.inference_mode():
+        encoder(tile)
+    encoder(tile).sum().backward()
+    assert encoder.embed.weight.grad.abs().sum() > 0
+
+
+def test_tokens_stay_float32_under_autocast():
+    encoder, tile = RsEncoder(config()), torch.randn(1, 3, 16, 16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert encoder(tile).dtype == torch.float32

@@ -121,7 +121,7 @@ class Checkpoints:
                     f"{path / name} is not as it was written", hint=f"remove {path} to go back"
                 )
         optimizer = torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True)
-        return load_model(path).train(), optimizer, LoopState(**content)
+        return _aligned(load_model(path)).train(), optimizer, LoopState(**content)
 
     def keep(self, last: int, *, best: int | None) -> None:
         """Remove all but the last checkpoints and the best, and point `best` at the best.
@@ -141,6 +141,18 @@ class Checkpoints:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(self.path(step).name)
         fresh.replace(self.folder / BEST)
+
+
+def _aligned(model: GairModel) -> GairModel:
+    """Give every tensor memory of its own, where the allocator would have put it.
+
+    Weights that lie in the middle of a mapped file are not aligned to 64 bytes; matrix products
+    then take another path and differ in the last bits, and the run would not repeat itself.
+    """
+    with torch.no_grad():
+        for value in (*model.parameters(), *model.buffers()):
+            value.data = value.data.clone()
+    return model
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from gair_cli.training.interrupts import deferred_interrupts
 from gair_cli.training.loop import Loop, LoopInputs
 from gair_cli.training.report import draw_curve
 from gair_cli.training.run_folder import RunFolder, open_run, write_config
-from gair_cli.training.steps import Steps
+from gair_cli.training.steps import PAIR, PHOTO, TILE, Steps
 from gair_cli.training.validation import validation_rows
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ def _data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> _D
     )
     kinds = _kinds(data, config)
     split = reader.index["split"].fill_null(TRAIN)
-    train = np.flatnonzero((split == TRAIN).to_numpy() & (kinds > 0))
+    order = data.mixed_by_tile()
+    train = order[((split == TRAIN).to_numpy() & (kinds > 0))[order]]
     if not len(train):
         raise DataError(
             f"{reader.path} has no row of split {TRAIN} that the model can use "
@@ -211,11 +212,11 @@ def _data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> _D
 
 
 def _kinds(data: TrainingData, config: ModelConfig) -> NDArray[np.int64]:
-    """Return which halves of each row the model uses: 1 tile, 2 photo, 3 both, 0 too little."""
+    """Return which halves of each row the model uses, 0 for too little to compare."""
     tile = data.has_tile & (config.rs is not None)
     photo = data.has_photo & (config.sv is not None)
-    kinds = tile.astype(np.int64) + 2 * photo.astype(np.int64)
-    return kinds if config.location is not None else np.where(kinds == 3, 3, 0)  # noqa: PLR2004
+    kinds = TILE * tile.astype(np.int64) + PHOTO * photo.astype(np.int64)
+    return kinds if config.location is not None else np.where(kinds == PAIR, PAIR, 0)
 
 
 def _loop(

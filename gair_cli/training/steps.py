@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from gair_cli.training.config import Recipe
 
 
+TILE, PHOTO, PAIR = 1, 2, 3
+"""Which halves a row has; a pair has both, so its number is the sum."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepRows:
     """What one step sees.
@@ -39,7 +43,7 @@ class Steps:
     """The steps of a run.
 
     Attributes:
-        kinds: Rows of the index with the same halves, one array a kind, in index order.
+        kinds: Rows of the index with the same halves, one array a kind.
         orders: How each kind is shuffled.
         seed: Of the run.
     """
@@ -53,8 +57,8 @@ class Steps:
         """Plan the steps over some rows.
 
         Args:
-            rows: (N,) rows of the index to train on, ascending.
-            kind_of: (N,) which halves each has.
+            rows: (N,) rows of the index to train on, those of one tile beside each other.
+            kind_of: (N,) which halves each has: `TILE`, `PHOTO` or `PAIR`.
             recipe: Batch size, seed and photos a tile.
 
         Raises:
@@ -63,12 +67,18 @@ class Steps:
         """
         if not len(rows):
             raise DataError("there are no training rows", hint="check the split column")
-        kinds = tuple(rows[kind_of == kind] for kind in np.unique(kind_of))
+        there = np.unique(kind_of).tolist()
+        kinds = tuple(rows[kind_of == kind] for kind in there)
         if min(len(kind) for kind in kinds) == 1:
             raise DataError("one training row alone has nothing to differ from")
         orders = tuple(
-            Order(len(kind), recipe.batch_size, recipe.seed, group=recipe.photos_per_tile)
-            for kind in kinds
+            Order(
+                len(rows_of_kind),
+                recipe.batch_size,
+                recipe.seed,
+                group=recipe.photos_per_tile if kind == PAIR else 1,
+            )
+            for kind, rows_of_kind in zip(there, kinds, strict=True)
         )
         return cls(kinds, orders, recipe.seed)
 

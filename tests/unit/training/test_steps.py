@@ -7,7 +7,7 @@ import pytest
 from gair_cli.errors import DataError
 from gair_cli.training.bank import CellSampler, cell_numbers, queued_rows
 from gair_cli.training.config import Recipe
-from gair_cli.training.steps import Steps
+from gair_cli.training.steps import PAIR, TILE, Steps
 
 
 def test_an_epoch_visits_all_kinds_and_never_mixes_them():
@@ -22,6 +22,14 @@ def test_an_epoch_visits_all_kinds_and_never_mixes_them():
     kinds = [int(kind_of[one.rows[0]]) for one in seen]
     assert sorted(kinds) == [1, 1, 1, 2, 3, 3, 3, 3, 3, 3]
     assert kinds != sorted(kinds, reverse=True)
+
+
+def test_only_pairs_are_grouped_by_tile():
+    grouped = Recipe(batch_size=8, photos_per_tile=4)
+    pairs = Steps.of(np.arange(64), np.full(64, PAIR), recipe=grouped).rows(0).rows
+    alone = Steps.of(np.arange(64), np.full(64, TILE), recipe=grouped).rows(0).rows
+    assert (np.diff(pairs) % 64 == 1).sum() >= 6
+    assert (np.diff(alone) % 64 == 1).sum() <= 2
 
 
 def test_no_rows_and_a_single_row_are_refused():

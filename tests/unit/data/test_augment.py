@@ -1,0 +1,75 @@
+"""Augmentations: positions stay over their pixels, and nothing depends on hidden state."""
+
+import pytest
+import torch
+
+from gair_cli.data.augment import Augment, change_photos, draws, turn_tiles
+from gair_cli.errors import UsageError
+
+FLIPS = [(x, y, s) for x in (0.0, 0.9) for y in (0.0, 0.9) for s in (0.0, 0.9)]
+
+
+def pixel_at(tile, xy):
+    size = tile.shape[-1]
+    column, row = ((xy + 1) / 2 * size).long().tolist()
+    return tile[:, row, column]
+
+
+@pytest.mark.parametrize("numbers", FLIPS)
+def test_a_turned_tile_has_the_same_pixel_under_the_turned_position(numbers):
+    rs = torch.arange(2 * 3 * 6 * 6, dtype=torch.float32).reshape(2, 3, 6, 6)
+    xy = torch.tensor([[-0.9, 0.2], [0.55, -0.3], [0.1, 0.9]])
+    tile_of = torch.tensor([0, 1, 1])
+    turned, moved = turn_tiles(rs, xy, tile_of, numbers=torch.tensor([numbers, numbers[::-1]]))
+    for before, after, tile in zip(xy, moved, tile_of, strict=True):
+        assert torch.equal(pixel_at(turned[tile], after), pixel_at(rs[tile], before))
+
+
+def test_the_eight_orientations_are_different():
+    rs = torch.arange(36.0).reshape(1, 1, 6, 6)
+    turned = [
+        turn_tiles(rs, torch.zeros(1, 2), torch.tensor([0]), numbers=torch.tensor([one]))[0]
+        for one in FLIPS
+    ]
+    assert len({tuple(one.flatten().tolist()) for one in turned}) == 8
+
+
+def test_panorama_is_rolled_around_and_a_plain_photo_is_not():
+    sv = torch.arange(8.0).expand(1, 3, 4, 8)
+    numbers = torch.tensor([[0.25, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    rolled = change_photos(sv, Augment(roll_panoramas=True), numbers=numbers)
+    assert rolled[0, 0, 0].tolist() == [2, 3, 4, 5, 6, 7, 0, 1]
+    square = sv[..., :4]
+    assert torch.equal(change_photos(square, Augment(roll_panoramas=True), numbers=numbers), square)
+
+
+def test_colour_changes_contrast_and_brightness_within_its_bounds():
+    sv = torch.ones(2, 3, 2, 2)
+    numbers = torch.tensor([[0, 0, 0.0, 0.0], [0, 0, 1.0, 1.0]], dtype=torch.float64)
+    changed = change_photos(sv, Augment(colour=0.2), numbers=numbers)
+    assert changed[:, 0, 0, 0].tolist() == pytest.approx([0.8 - 0.2, 1.2 + 0.2])
+
+
+def test_nothing_is_changed_by_default():
+    sv = torch.randn(3, 3, 4, 8)
+    assert torch.equal(change_photos(sv, Augment(), numbers=torch.rand(3, 4)), sv)
+
+
+def test_draws_depend_on_seed_epoch_purpose_and_id_only():
+    torch.manual_seed(1)
+    first = draws(["a", "b"], 2, seed=0, epoch=1, purpose="turn")
+    torch.manual_seed(2)
+    again = draws(["b", "c", "a"], 2, seed=0, epoch=1, purpose="turn")
+    assert torch.equal(first[0], again[2])
+    assert torch.equal(first[1], again[0])
+    for other in (
+        draws(["a"], 2, seed=1, epoch=1, purpose="turn"),
+        draws(["a"], 2, seed=0, epoch=2, purpose="turn"),
+        draws(["a"], 2, seed=0, epoch=1, purpose="photo"),
+    ):
+        assert not torch.equal(first[:1], other)
+
+
+def test_a_contrast_that_makes_negatives_is_refused():
+    with pytest.raises(UsageError, match=r"augment\.colour"):
+        Augment(colour=1.0)

@@ -125,8 +125,8 @@ def _group(tiles: pl.DataFrame) -> _Group:
 
 def transforms_of(tiles: pl.DataFrame) -> NDArray[np.float64]:
     """Return the column `transform` of a tile index as (T, 6) float64."""
-    flat = tiles["transform"].explode().cast(pl.Float64).to_numpy()
-    return np.ascontiguousarray(flat.reshape(tiles.height, 6))
+    numbers = tiles["transform"].cast(pl.Array(pl.Float64, 6)).to_numpy()
+    return np.ascontiguousarray(numbers.reshape(tiles.height, 6))
 
 
 def pixel_to_crs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,22 +18,22 @@ from gair_cli.commands.options import (
 )
 from gair_cli.commands.streams import progress, say, wrote
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-class _Size(click.ParamType):
-    """Width and height in pixels, `WxH`."""
 
-    name = "WxH"
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    """Parse a size in pixels, `256x192`.
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Parse `256x192`."""
-        if isinstance(value, tuple):
-            return value
-        width, _, height = str(value).lower().partition("x")
-        if not (width.isdigit() and height.isdigit()):
-            self.fail(f"{value!r} is not a size such as 256x192", param, ctx)
-        return int(width), int(height)
+    Raises:
+        click.BadParameter: If it is not two whole numbers.
+    """
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise click.BadParameter(f"{text!r} is not a size such as 256x192")
+    return int(width), int(height)
 
 
 @click.command("demo")
@@ -45,13 +45,18 @@ class _Size(click.ParamType):
 @click.option("--scenes", type=int, default=1, show_default=True, help="Passes of the satellite.")
 @click.option("--photos", type=int, default=300, show_default=True, help="Street photos.")
 @click.option("--points", type=int, default=1000, show_default=True, help="Labelled points.")
-@click.option("--photo-size", type=_Size(), help="Pixels.  [default: 256x192; panoramas 512x256]")
+@click.option(
+    "--photo-size",
+    metavar="WxH",
+    callback=lambda _c, _p, text: _parse_size(text),
+    help="Pixels.  [default: 256x192; panoramas 512x256]",
+)
 @click.option("--panorama", is_flag=True, help="Equirectangular panoramas.")
 @jobs_option
 @overwrite_option
 @dry_run_option
 @quiet_option
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     folder: Path,
     seed: int,
     extent: float,
@@ -66,7 +71,7 @@ def command(
     dry_run: bool,
     quiet: bool,  # noqa: ARG001 - streams asks click for it
 ) -> None:
-    """Make a city that does not exist: scene, street photos, labelled points.
+    r"""Make a city that does not exist: scene, street photos, labelled points.
 
     \b
     Example:

@@ -7,13 +7,15 @@ that a perspective picture and an equirectangular panorama are drawn by the same
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.demo.noise import Floats
+if TYPE_CHECKING:
+    from gair_cli.demo.noise import Floats
 
 EYE_M: Final = 2.4
+FULL_TURN_DEG: Final = 360.0
 _HORIZON_SHARE: Final = 0.60
 _STEEPEST: Final = 25.0
 
@@ -41,7 +43,7 @@ class Camera:
     @property
     def panorama(self) -> bool:
         """Whether the picture goes all around."""
-        return self.fov_deg >= 360
+        return self.fov_deg >= FULL_TURN_DEG
 
     @property
     def focal(self) -> float:
@@ -85,9 +87,7 @@ def rays(camera: Camera) -> Rays:
     return Rays(azimuth.astype(np.float32), slope.astype(np.float32))
 
 
-def project(
-    camera: Camera, x: Floats, y: Floats
-) -> tuple[Floats, Floats, Floats]:
+def project(camera: Camera, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
     """Project positions on the ground into the picture.
 
     Args:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers are the drawing: metres and shares, read where they are used
 """Paint walls and roofs: storeys, windows, shop fronts, containers and cars."""
 
 from __future__ import annotations
@@ -7,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.demo.city import CAR_M
 from gair_cli.demo.materials import STYLE_ROOF, STYLE_WALL, STYLE_WINDOWS, WALL_COLOURS, Windows
 from gair_cli.demo.materials import camera_colours as _camera_colours
 from gair_cli.demo.noise import Flags, Floats, Hashes, mix, unit
 from gair_cli.demo.plan import LandUse
+from gair_cli.demo.terrain import CAR_M
 
 if TYPE_CHECKING:
-    from gair_cli.demo.city import Ground
     from gair_cli.demo.sky import Weather
+    from gair_cli.demo.terrain import Ground
 
 STOREY_M: Final = 3.2
 _COLOURS: Final = _camera_colours()

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers are the drawing: metres and shares, read where they are used
 """Paint the ground: materials with their grain, road markings, crop rows, sleepers, water."""
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from gair_cli.demo.materials import Material, camera_colours
 from gair_cli.demo.noise import Flags, Floats, SmoothNoise
 
 if TYPE_CHECKING:
-    from gair_cli.demo.city import Ground
     from gair_cli.demo.sky import Weather
+    from gair_cli.demo.terrain import Ground
 
 _COLOURS: Final = camera_colours()
 _COARSE: Final = SmoothNoise([77, 2], wavelength_m=2.7)
@@ -57,7 +58,7 @@ def paint_ground(floor: Floor, weather: Weather, sunny: Floats) -> Floats:
         Colours, (N, 3).
     """
     code = floor.there.ground
-    colour = _COLOURS[code] * (1 + _grain(floor))[:, None]
+    colour: Floats = _COLOURS[code] * (1 + _grain(floor))[:, None]
     colour = np.where(_markings(floor)[:, None], _MARKING, colour)
     colour = np.where(_joints(floor)[:, None], colour * np.float32(0.72), colour)
     colour = _water(floor, colour)

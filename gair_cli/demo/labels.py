@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.demo.city import CAR_M
 from gair_cli.demo.materials import Material
 from gair_cli.demo.noise import Codes, Flags, Floats, SmoothNoise
 from gair_cli.demo.plan import LandUse
+from gair_cli.demo.terrain import CAR_M
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gair_cli.demo.city import City, Ground
+    from gair_cli.demo.city import City
     from gair_cli.demo.place import Place
+    from gair_cli.demo.terrain import Ground
 
 AROUND_M: Final = 100.0
 FARTHEST_WATER_M: Final = 2000.0
@@ -99,7 +100,7 @@ def income_at(city: City, x: Floats, y: Floats) -> Floats:
 
 def _is_water(ground: Ground) -> Flags:
     wet = (ground.ground == Material.LAKE) | (ground.ground == Material.RIVER)
-    return wet & (ground.height == 0)
+    return np.asarray(wet & (ground.height == 0))
 
 
 def _buildings_around(city: City, x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gair_cli.demo.camera import EYE_M, Camera, Rays
-from gair_cli.demo.noise import Codes, Flags, Floats, Ints
 
 if TYPE_CHECKING:
-    from gair_cli.demo.city import City, Ground
+    from gair_cli.demo.city import City
+    from gair_cli.demo.noise import Codes, Flags, Floats, Ints
+    from gair_cli.demo.terrain import Ground
 
 FAR_TREES_M: Final = 55.0
-_STEPS: Final = 88
+_STEPS: Final = 80
 _NEAREST_M: Final = 1.3
-_FARTHEST_M: Final = 1000.0
+_FARTHEST_M: Final = 900.0
 _EVEN_M: Final = 3.0
-_BISECTIONS: Final = 4
+_CUTS_A_STEP: Final = 7
 _LOWEST_M: Final = 0.3
 
 SKY, GROUND, BUILT, CANOPY = 0, 1, 2, 3
@@ -71,9 +72,7 @@ def march(city: City, camera: Camera, beams: Rays) -> Hits:
     return Hits(kind, distance, surface, built)
 
 
-def _heights(
-    city: City, camera: Camera, beams: Rays, distances: Floats
-) -> tuple[Floats, Flags]:
+def _heights(city: City, camera: Camera, beams: Rays, distances: Floats) -> tuple[Floats, Flags]:
     """Return heights along the rays, (W, steps), and where they are those of trees."""
     x = np.float32(camera.x) + np.cos(beams.azimuth)[:, None] * distances
     y = np.float32(camera.y) + np.sin(beams.azimuth)[:, None] * distances
@@ -93,7 +92,8 @@ def _first_step(height: Floats, distances: Floats, beams: Rays) -> Ints:
     keys = (horizon + apart[:, None]).ravel()
     wanted = beams.slope + apart[None, :]
     found = np.searchsorted(keys, wanted.ravel()).reshape(beams.slope.shape)
-    return np.clip(found - np.arange(width)[None, :] * _STEPS, 0, _STEPS).astype(np.int32)
+    step = np.clip(found - np.arange(width)[None, :] * _STEPS, 0, _STEPS)
+    return np.asarray(step, dtype=np.int32)
 
 
 def _walls(
@@ -110,10 +110,13 @@ def _walls(
     cosine, sine = np.cos(beams.azimuth[column]), np.sin(beams.azimuth[column])
     near, far = distances[np.maximum(number - 1, 0)], distances[number]
     level = np.minimum(height[column, number], height[column, np.maximum(number - 1, 0)] + 1)
-    for _ in range(_BISECTIONS):
-        middle = (near + far) / 2
-        there = city.sample(camera.x + cosine * middle, camera.y + sine * middle)
-        inside = there.height >= level
-        near, far = np.where(inside, near, middle), np.where(inside, middle, far)
-    built = city.sample(camera.x + cosine * far, camera.y + sine * far)
-    return surface, built, far.astype(np.float32)
+    share = np.arange(1, _CUTS_A_STEP + 1, dtype=np.float32) / _CUTS_A_STEP
+    tried = near[:, None] + (far - near)[:, None] * share
+    x = camera.x + cosine[:, None] * tried
+    y = camera.y + sine[:, None] * tried
+    there = city.sample(x.ravel().astype(np.float32), y.ravel().astype(np.float32))
+    inside = there.height.reshape(tried.shape) >= level[:, None] - _LOWEST_M / 2
+    inside[:, -1] = True
+    first = inside.argmax(axis=1)
+    rows = np.arange(len(pairs))
+    return surface, there.rows(rows * _CUTS_A_STEP + first), tried[rows, first]

@@ -7,11 +7,12 @@ Reflectances are our own round numbers in the range of published spectral librar
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.demo.noise import Floats
+if TYPE_CHECKING:
+    from gair_cli.demo.noise import Floats
 
 
 class Material(IntEnum):
@@ -169,4 +170,5 @@ def camera_colours() -> Floats:
     """
     rgb = SPECTRA[:, [3, 2, 1]] / 10_000
     grey = rgb.mean(axis=1, keepdims=True)
-    return np.clip(grey + (rgb - grey) * np.float32(1.35), 0.004, 1) * np.float32(1.25)
+    colours = np.clip(grey + (rgb - grey) * np.float32(1.35), 0.004, 1) * np.float32(1.25)
+    return np.asarray(colours, dtype=np.float32)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-def in_order(function: Callable[..., R], tasks: Iterable[tuple[Any, ...]], *, jobs: int) -> Iterator[R]:
+def in_order(
+    function: Callable[..., R], tasks: Iterable[tuple[Any, ...]], *, jobs: int
+) -> Iterator[R]:
     """Call a function for each task and yield the results in the order of the tasks.
 
     Args:

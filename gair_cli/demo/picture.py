@@ -13,15 +13,15 @@ from gair_cli.demo.march import BUILT, CANOPY, GROUND, SKY, Hits, march
 from gair_cli.demo.materials import Material, camera_colours
 from gair_cli.demo.noise import Codes, Floats, SmoothNoise
 from gair_cli.demo.shadow import shadow_height
-from gair_cli.demo.sky import paint_sky
+from gair_cli.demo.sky import haze_colour, paint_sky
 from gair_cli.demo.sprites import draw_trees, near_trees
 
 if TYPE_CHECKING:
-    from gair_cli.demo.city import City, Ground
+    from gair_cli.demo.city import City
     from gair_cli.demo.sky import Weather
 
-_SHADOW_CELL_M: Final = 3.0
-_SHADOW_CELLS: Final = 64
+_SHADOW_CELL_M: Final = 3.2
+_SHADOW_CELLS: Final = 50
 _HAZE_M: Final = 2600.0
 _LEAF: Final = camera_colours()[Material.BROADLEAF]
 _CANOPY_GRAIN: Final = SmoothNoise([77, 5], wavelength_m=2.2)
@@ -44,17 +44,17 @@ def draw_photo(
     """
     beams = rays(camera)
     hits = march(city, camera, beams)
-    picture = paint_sky(beams, weather)
-    haze = picture[np.clip(int(camera.horizon_row) - 2, 0, camera.height - 1)].mean(axis=0)
+    picture = np.empty((camera.height, camera.width, 3), dtype=np.float32)
+    picture[hits.kind == SKY] = paint_sky(beams, hits.kind == SKY, weather)
     shade = _Shade(city, camera, weather)
-    _fill_ground(picture, city, camera, beams, hits, weather, shade)
-    _fill_buildings(picture, camera, beams, hits, weather, shade)
-    _fill_canopy(picture, camera, beams, hits, weather)
+    _fill_ground(picture, city, camera, beams, hits, weather=weather, shade=shade)
+    _fill_buildings(picture, camera, beams, hits, weather=weather, shade=shade)
+    _fill_canopy(picture, beams, hits, weather=weather)
     trees = near_trees(city, camera)
     lit = shade.sunny(trees[0], trees[1], trees[3] * 0.8)
     draw_trees(picture, hits.distance, camera, trees, weather=weather, sunny=lit)
     veil = 1 - np.exp(-np.where(hits.kind == SKY, 0, hits.distance) / _HAZE_M)
-    picture += (haze - picture) * veil[..., None].astype(np.float32)
+    picture += (haze_colour(weather) - picture) * veil[..., None].astype(np.float32)
     return _develop(picture, generator)
 
 
@@ -91,11 +91,11 @@ class _Shade:
             (1, 0, down * (1 - right)), (1, 1, down * right),
         ):  # fmt: skip
             total += share * (self._height[i + di, j + dj] <= z + 0.15)
-        return np.clip(total * 1.6 - 0.3, 0, 1)
+        return np.asarray(np.clip(total * 1.6 - 0.3, 0, 1))
 
 
 def _fill_ground(
-    picture: Floats, city: City, camera: Camera, beams: Rays, hits: Hits, weather: Weather,
+    picture: Floats, city: City, camera: Camera, beams: Rays, hits: Hits, *, weather: Weather,
     shade: _Shade,
 ) -> None:  # fmt: skip
     rows, columns = np.nonzero(hits.kind == GROUND)
@@ -110,14 +110,14 @@ def _fill_ground(
 
 
 def _fill_buildings(
-    picture: Floats, camera: Camera, beams: Rays, hits: Hits, weather: Weather, shade: _Shade
+    picture: Floats, camera: Camera, beams: Rays, hits: Hits, *, weather: Weather, shade: _Shade
 ) -> None:
     rows, columns = np.nonzero(hits.kind == BUILT)
     if not rows.size:
         return
     distance = hits.distance[rows, columns]
     z = EYE_M + beams.slope[rows, columns] * distance
-    there = _rows_of(hits.built, hits.surface[rows, columns])
+    there = hits.built.rows(hits.surface[rows, columns])
     out = there.facing
     azimuth = beams.azimuth[columns]
     x = camera.x + np.cos(azimuth) * distance + 2.2 * np.cos(out)
@@ -126,13 +126,7 @@ def _fill_buildings(
     picture[rows, columns] = paint_buildings(wall, weather, shade.sunny(x, y, z))
 
 
-def _rows_of(ground: Ground, rows: Codes) -> Ground:
-    return type(ground)(*(getattr(ground, name)[rows] for name in ground.__slots__))
-
-
-def _fill_canopy(
-    picture: Floats, camera: Camera, beams: Rays, hits: Hits, weather: Weather
-) -> None:
+def _fill_canopy(picture: Floats, beams: Rays, hits: Hits, *, weather: Weather) -> None:
     rows, columns = np.nonzero(hits.kind == CANOPY)
     if not rows.size:
         return
@@ -140,7 +134,9 @@ def _fill_canopy(
     z = EYE_M + beams.slope[rows, columns] * distance
     side = beams.azimuth[columns] * distance + distance
     grain = _CANOPY_GRAIN(side.astype(np.float32), z * 1.3)
-    light = (weather.ambient + 0.5 * weather.direct) * np.clip(0.45 + z / 22 + 0.3 * grain, 0.2, 1.2)
+    light = (weather.ambient + 0.5 * weather.direct) * np.clip(
+        0.45 + z / 22 + 0.3 * grain, 0.2, 1.2
+    )
     picture[rows, columns] = _LEAF * light[:, None]
 
 
@@ -152,4 +148,4 @@ def _develop(picture: Floats, generator: np.random.Generator) -> Codes:
     light = np.clip(picture * np.float32(exposure), 0, None)
     light = light / (1 + 0.18 * light**2)
     value = 255 * light ** np.float32(1 / 2.1) + 2.0 * noise
-    return np.clip(value + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(value + 0.5, 0, 255), dtype=np.uint8)

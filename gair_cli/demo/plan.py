@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers are the drawing: metres and shares, read where they are used
 """Plan a made city: where its centres, districts, river and railway lie.
 
 The plan is a few small tables. All detail follows from them by position, so a larger extent is a
@@ -8,16 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gair_cli.demo.noise import Codes, Floats
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gair_cli.demo.noise import Codes, Floats
 
 SITE_SPACING_M: Final = 640.0
-_MARGIN_SITES: Final = 3
+SITE_MARGIN: Final = 3
 _CURVE_STEP_M: Final = 20.0
+_FAR_M: Final = 1e9
 
 
 class LandUse(IntEnum):
@@ -79,6 +83,18 @@ class Curve:
     slopes: Floats
     start: float
 
+    def near(self, across: Floats, along: Floats, *, reach_m: float) -> bool:
+        """Tell whether any of the positions can lie within a distance of the line."""
+        first, last = (
+            int(np.clip((float(edge) - self.start) // _CURVE_STEP_M, 0, len(self.offsets) - 1))
+            for edge in (along.min(initial=_FAR_M), along.max(initial=-_FAR_M))
+        )
+        part = self.offsets[first : last + 2]
+        if not part.size or not across.size:
+            return False
+        reach = reach_m * (1 + float(np.abs(self.slopes[first : last + 2]).max()))
+        return bool(across.min() < part.max() + reach and across.max() > part.min() - reach)
+
     def at(self, along: Floats) -> tuple[Floats, Floats]:
         """Return offset and slope of the centre line at positions along the axis."""
         place = np.clip((along - self.start) / _CURVE_STEP_M, 0, len(self.offsets) - 1.001)
@@ -138,11 +154,11 @@ def _curve(
 
 
 def _districts(generator: np.random.Generator, extent_m: float) -> Districts:
-    columns = int(np.ceil(extent_m / SITE_SPACING_M)) + 2 * _MARGIN_SITES
+    columns = int(np.ceil(extent_m / SITE_SPACING_M)) + 2 * SITE_MARGIN
     iy, ix = np.divmod(np.arange(columns**2), columns)
     jitter = generator.uniform(-0.36, 0.36, (2, columns**2))
-    x = (ix - _MARGIN_SITES + 0.5 + jitter[0]) * SITE_SPACING_M
-    y = (iy - _MARGIN_SITES + 0.5 + jitter[1]) * SITE_SPACING_M
+    x = (ix - SITE_MARGIN + 0.5 + jitter[0]) * SITE_SPACING_M
+    y = (iy - SITE_MARGIN + 0.5 + jitter[1]) * SITE_SPACING_M
     use = _land_uses(generator, _urbanity(generator, x, y, extent_m))
     shape = _SHAPES[use]
     random = generator.random((5, columns**2))
@@ -203,9 +219,7 @@ def _urbanity(
     return np.asarray(result + generator.normal(0, 0.07, len(x)), dtype=np.float64)
 
 
-def _land_uses(
-    generator: np.random.Generator, urbanity: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def _land_uses(generator: np.random.Generator, urbanity: NDArray[np.float64]) -> NDArray[np.int64]:
     """Choose by urbanity, then sprinkle parks, industry, lakes and forests."""
     random = generator.random((2, len(urbanity)))
     country = np.where(random[0] < 0.68, LandUse.FARMLAND, LandUse.FOREST)
@@ -228,9 +242,7 @@ def _land_uses(
     return np.asarray(chosen, dtype=np.int64)
 
 
-def _angles(
-    generator: np.random.Generator, x: Floats, y: Floats, extent_m: float
-) -> Floats:
+def _angles(generator: np.random.Generator, x: Floats, y: Floats, extent_m: float) -> Floats:
     """Turn the street grids around the centre, with a will of their own."""
     around = np.arctan2(y - extent_m / 2, x - extent_m / 2)
-    return (around + generator.normal(0, 0.35, len(x))).astype(np.float32)
+    return np.asarray(around + generator.normal(0, 0.35, len(x)), dtype=np.float32)

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers are the drawing: metres and shares, read where they are used
 """Make a satellite scene of the city: surface, clouds, point spread, noise, nodata, classes."""
 
 from __future__ import annotations
@@ -93,15 +94,15 @@ def _spread(band: Floats, sigma: float) -> Floats:
         pad = [(0, 0), (0, 0)]
         pad[axis] = (reach, reach)
         padded = np.pad(band, pad, mode="reflect")
-        size = band.shape[axis]
-        moved = (padded.take(range(k, k + size), axis=axis) for k in range(len(taps)))
-        band = sum((tap * part for tap, part in zip(taps, moved, strict=True)), np.float32(0))  # type: ignore[assignment]
+        blurred = np.zeros_like(band)
+        for number, tap in enumerate(taps):
+            kept = slice(number, number + band.shape[axis])
+            blurred += tap * (padded[kept] if axis == 0 else padded[:, kept])
+        band = blurred
     return band
 
 
-def _clouds(
-    city: City, acquisition: Acquisition, x: Floats, y: Floats
-) -> tuple[Floats, Floats]:
+def _clouds(city: City, acquisition: Acquisition, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Return how much clouds cover each pixel, and how deep their shadow is there."""
     seed = [city.plan.seed, 8, acquisition.number]
     bend = SmoothShift([*seed, 0], wavelength_m=700, reach_m=260)
@@ -114,7 +115,8 @@ def _clouds(
         for number, (layer, share) in enumerate(zip(layers, _CLOUD_SHARES, strict=True)):
             cosine, sine = np.float32(np.cos(0.6 + number)), np.float32(np.sin(0.6 + number))
             field += share * layer(cosine * east + sine * north, cosine * north - sine * east)
-        return np.clip((field - acquisition.cloud_level * 0.56) * 6, 0, 1) * np.float32(0.96)
+        thick = np.clip((field - acquisition.cloud_level * 0.56) * 6, 0, 1)
+        return np.asarray(0.96 * thick, dtype=np.float32)
 
     cloud = cover(x, y)
     shadow = cover(x - np.float32(_SHADOW_SHIFT_M[0]), y - np.float32(_SHADOW_SHIFT_M[1]))
@@ -141,4 +143,3 @@ def _classify(clear: Floats, cloud: Floats, shade: Floats, outside: Flags) -> Co
     classes[cloud > 0.6] = SceneClass.CLOUD_HIGH
     classes[outside] = SceneClass.NODATA
     return classes
-

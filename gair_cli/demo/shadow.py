@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from gair_cli.demo.noise import Floats
+if TYPE_CHECKING:
+    from gair_cli.demo.noise import Floats
 
 
 def shadow_height(

@@ -1,32 +1,37 @@
+# ruff: noqa: PLR2004 - the numbers are the drawing: metres and shares, read where they are used
 """Decide where, when and in which direction photos are taken: any photo by its number alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from gair_cli.demo.acquisition import FIRST_PASS
-from gair_cli.demo.camera import Camera
+from gair_cli.demo.camera import FULL_TURN_DEG, Camera
 from gair_cli.demo.materials import Material
 from gair_cli.demo.plan import LandUse
 from gair_cli.demo.sky import Weather, sun_position
+from gair_cli.demo.terrain import CAR_M
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from numpy.typing import NDArray
 
-    from gair_cli.demo.city import City, Ground
+    from gair_cli.demo.city import City
     from gair_cli.demo.noise import Floats
     from gair_cli.demo.place import Place
+    from gair_cli.demo.terrain import Ground
 
 MADE_DATA: Final = "made data"
 PERSPECTIVE_FOV_DEG: Final = 78.0
-PANORAMA_FOV_DEG: Final = 360.0
 _CANDIDATES: Final = 64
 _ROAD_VIEW_SHARE: Final = 0.6
 _ROAD_VIEW_SPREAD_DEG: Final = 16.0
+_FREE_VIEW_M: Final = (1.5, 3.0, 4.5, 6.5, 9.0)
 _DAYS_AROUND: Final = 60
 _STREET, _COUNTRY_ROAD, _OPEN = 1.0, 0.30, 0.06
 _OPEN_GROUND: Final = (Material.GRASS, Material.PAVEMENT, Material.DRY_GRASS, Material.SAND)
@@ -51,7 +56,7 @@ class PhotoPlan:
     @property
     def fov_deg(self) -> float:
         """Horizontal field of view."""
-        return PANORAMA_FOV_DEG if self.panorama else PERSPECTIVE_FOV_DEG
+        return FULL_TURN_DEG if self.panorama else PERSPECTIVE_FOV_DEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +119,50 @@ def plan_shots(city: City, place: Place, plan: PhotoPlan, numbers: range) -> lis
     """
     generators = [np.random.default_rng([plan.seed, 9, number]) for number in numbers]
     x, y = _positions(city, generators)
-    road_deg = _road_directions(city, x, y)
+    road = _road_directions(city, x, y)
+    wanted = [_heading(float(deg), gen) for deg, gen in zip(road, generators, strict=True)]
+    heading = _turned_from_walls(city, x, y, np.array(wanted))
     lonlat = place.lonlat(x, y).round(7)
     return [
-        _shot(number, float(x[row]), float(y[row]), lonlat[row], float(road_deg[row]), generator)
+        _shot(number, (float(x[row]), float(y[row])), lonlat[row], float(heading[row]), generator)
         for row, (number, generator) in enumerate(zip(numbers, generators, strict=True))
     ]
 
 
+def _heading(road_deg: float, generator: np.random.Generator) -> float:
+    """Look along the road more often than not, else anywhere; NaN is no road."""
+    anywhere = generator.uniform(0, 360)
+    along = road_deg + 180 * generator.integers(2) + generator.normal(0, _ROAD_VIEW_SPREAD_DEG)
+    looks_along = generator.random() < _ROAD_VIEW_SHARE and np.isfinite(road_deg)
+    return float(along if looks_along else anywhere)
+
+
+def _turned_from_walls(
+    city: City, x: Floats, y: Floats, heading: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Turn cameras that would see nothing but a wall, by as little as needed."""
+    choices = heading[:, None] + np.array([0, 50, -50, 100, -100, 150, -150, 180.0])
+    azimuth = np.radians(90 - choices)[:, :, None]
+    reach = np.array(_FREE_VIEW_M)
+    ahead_x = (x[:, None, None] + np.cos(azimuth) * reach).astype(np.float32)
+    ahead_y = (y[:, None, None] + np.sin(azimuth) * reach).astype(np.float32)
+    ground = city.sample(ahead_x.ravel(), ahead_y.ravel())
+    free = (ground.height < CAR_M).reshape(ahead_x.shape).all(axis=2)
+    return np.asarray(choices[np.arange(len(x)), free.argmax(axis=1)])
+
+
 def _shot(
-    number: int, x: float, y: float, lonlat: NDArray[np.float64], road_deg: float,
+    number: int, position: tuple[float, float], lonlat: NDArray[np.float64], heading: float,
     generator: np.random.Generator,
 ) -> Shot:  # fmt: skip
-    """Draw direction, date and weather."""
-    heading = generator.uniform(0, 360)
-    along = road_deg + 180 * generator.integers(2) + generator.normal(0, _ROAD_VIEW_SPREAD_DEG)
-    if generator.random() < _ROAD_VIEW_SHARE and np.isfinite(road_deg):
-        heading = along
+    """Draw date and weather."""
     lon, lat = float(lonlat[0]), float(lonlat[1])
     day = FIRST_PASS.replace(hour=0, minute=0, second=0)
     day += timedelta(days=int(generator.integers(-_DAYS_AROUND, _DAYS_AROUND + 1)))
     minutes = int(generator.integers(7 * 60, 18 * 60)) - round(lon * 4)
-    moment = (day + timedelta(minutes=minutes)).astimezone(UTC)
     clouds = float(generator.beta(1.1, 1.7))
-    return Shot(number, x, y, lon, lat, round(float(heading) % 360, 1) % 360, moment, clouds)
+    degrees = round(heading % 360, 1) % 360
+    return Shot(number, *position, lon, lat, degrees, day + timedelta(minutes=minutes), clouds)
 
 
 def _positions(city: City, generators: list[np.random.Generator]) -> tuple[Floats, Floats]:

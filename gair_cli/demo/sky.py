@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.demo.noise import Floats, SmoothNoise
+from gair_cli.demo.noise import Flags, Floats, SmoothNoise
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ class Weather:
     @property
     def direct(self) -> float:
         """Strength of direct sunlight."""
-        return 1.15 * (1 - self.clouds) ** 0.8
+        return float(1.15 * (1 - self.clouds) ** 0.8)
 
     @property
     def ambient(self) -> float:
@@ -63,29 +63,47 @@ def sun_position(moment: datetime, lon: float, lat: float) -> tuple[float, float
     return float(np.arctan2(-south, -west)), float(np.arcsin(np.clip(up, -1, 1)))
 
 
-def paint_sky(beams: Rays, weather: Weather) -> Floats:
-    """Return linear RGB of the sky at all pixels, (H, W, 3)."""
-    slope = np.maximum(beams.slope, 0)
+def haze_colour(weather: Weather) -> Floats:
+    """Return the linear RGB that far things fade to: the sky at the horizon, (3,)."""
+    return _HORIZON + (_overcast(weather) - _HORIZON) * np.float32(weather.clouds)
+
+
+def paint_sky(beams: Rays, where: Flags, weather: Weather) -> Floats:
+    """Return linear RGB of the sky.
+
+    Args:
+        beams: All rays of a camera.
+        where: The pixels that see the sky, (H, W).
+        weather: Clouds and sun.
+
+    Returns:
+        Colours of those pixels, (N, 3).
+    """
+    _, columns = np.nonzero(where)
+    azimuth, slope = beams.azimuth[columns], np.maximum(beams.slope[where], 0)
     up = slope / np.sqrt(1 + slope**2)
-    base = _HORIZON + (_ZENITH - _HORIZON) * (up[..., None] ** 0.55)
-    cover = _cloud_cover(beams, slope, weather)[..., None]
-    lit = _CLOUD + (_GREY - _CLOUD) * np.float32(min(1.0, 1.15 * weather.clouds))
-    picture = base + (lit - base) * cover
-    return np.asarray(picture + _glow(beams, up, weather)[..., None], dtype=np.float32)
+    base = _HORIZON + (_ZENITH - _HORIZON) * np.sqrt(up)[:, None]
+    cover = _cloud_cover(azimuth, slope, weather)[:, None]
+    picture = base + (_overcast(weather) - base) * cover
+    return np.asarray(picture + _glow(azimuth, up, weather)[:, None], dtype=np.float32)
 
 
-def _cloud_cover(beams: Rays, slope: Floats, weather: Weather) -> Floats:
+def _overcast(weather: Weather) -> Floats:
+    return _CLOUD + (_GREY - _CLOUD) * np.float32(min(1.0, 1.15 * weather.clouds))
+
+
+def _cloud_cover(azimuth: Floats, slope: Floats, weather: Weather) -> Floats:
     """Look at a layer of clouds from below, so that they shrink towards the horizon."""
-    reach = (1 / (slope + 0.12)).astype(np.float32)
-    x = np.cos(beams.azimuth)[None, :] * reach + np.float32(weather.drift)
-    y = np.sin(beams.azimuth)[None, :] * reach
+    reach = 1 / (slope + np.float32(0.12))
+    x = np.cos(azimuth) * reach + np.float32(weather.drift)
+    y = np.sin(azimuth) * reach
     field = _CLOUDS(x, y) + 0.5 * _CLOUDS(2.1 * x, 2.1 * y) + 0.25 * _CLOUDS(4.3 * x, 4.3 * y)
     cover = np.clip((field - 1.0 + 2.2 * weather.clouds) * 1.6, 0, 1)
     return np.asarray(cover, dtype=np.float32)
 
 
-def _glow(beams: Rays, up: Floats, weather: Weather) -> Floats:
-    level = np.sqrt(1 - up**2) * np.cos(weather.sun_elevation)
-    turn = np.cos(beams.azimuth - np.float32(weather.sun_azimuth))[None, :]
-    towards = np.clip(level * turn + up * np.sin(weather.sun_elevation), 0, 1)
+def _glow(azimuth: Floats, up: Floats, weather: Weather) -> Floats:
+    level = np.sqrt(1 - up**2) * np.float32(np.cos(weather.sun_elevation))
+    turn = np.cos(azimuth - np.float32(weather.sun_azimuth))
+    towards = np.clip(level * turn + up * np.float32(np.sin(weather.sun_elevation)), 0, 1)
     return np.asarray(0.5 * weather.direct * towards**24, dtype=np.float32)

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004 - the numbers are the drawing: metres and shares, read where they are used
 """Draw the near trees one by one: a crown with light from above and from the sun, and a trunk."""
 
 from __future__ import annotations

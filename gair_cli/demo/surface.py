@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gair_cli.demo.materials import SPECTRA, VEGETATION, Material
-from gair_cli.demo.noise import Floats, mix, unit
+from gair_cli.demo.noise import Codes, Floats, mix, unit
 from gair_cli.demo.shadow import shadow_height
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def surface_reflectance(
     return _mean_reflectance(_seasonal(acquisition.dryness), top, bright, shadow)
 
 
-def _tops(city: City, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+def _tops(city: City, x: Floats, y: Floats) -> tuple[Codes, Floats, Floats]:
     """Return material, height and brightness of all cells, (rows, columns)."""
     shape = (len(y), len(x))
     top = np.empty(shape, dtype=np.uint8)
@@ -74,7 +74,7 @@ def _tops(city: City, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
     return top, tall, bright
 
 
-def _texture(code: Floats, x: Floats, y: Floats) -> Floats:
+def _texture(code: Codes, x: Floats, y: Floats) -> Floats:
     """Vary each cell a little, water hardly."""
     cell = mix((x / CELL_M).astype(np.int32), (y / CELL_M).astype(np.int32))
     strength = np.where((code == Material.LAKE) | (code == Material.RIVER), 0.03, 0.16)
@@ -89,7 +89,7 @@ def _seasonal(dryness: float) -> Floats:
     return spectra
 
 
-def _mean_reflectance(spectra: Floats, top: Floats, bright: Floats, shadow: Floats) -> Floats:
+def _mean_reflectance(spectra: Floats, top: Codes, bright: Floats, shadow: Floats) -> Floats:
     bands = spectra.shape[1]
     shape = (top.shape[0] // OVERSAMPLING, top.shape[1] // OVERSAMPLING)
     result = np.empty((bands, *shape), dtype=np.float32)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.demo.noise import Flags, Floats, Ints
+if TYPE_CHECKING:
+    from gair_cli.demo.noise import Flags, Floats, Ints
 
 CELL_M: Final = 8.0
 _PERIOD: Final = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Progress = Callable[[int], None]
+
+
+UNTRAINED: Final = "untrained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,21 +225,18 @@ def _from_model(request: PointsRequest, table: PointTable) -> _Judged:
     from gair_cli.models.weights import load_model, model_hash, resolve_model  # noqa: PLC0415
 
     reference = resolve_model(request.model)
-    model = load_model(request.model)
+    name = Path(reference.name).name  # results hold no path of this machine
+    model = load_model(reference)
     features = {}
-    for name, tower in ((reference.name, model), ("untrained", None)):
-        features[name] = sources.model_features(
-            tower or sources.untrained_twin(model, request.seed),
-            table.lonlat,
-            batch_size=request.batch_size,
-            device=request.device,
+    for method, tower in ((name, model), (UNTRAINED, sources.untrained_twin(model, request.seed))):
+        features[method] = sources.model_features(
+            tower, table.lonlat, batch_size=request.batch_size, device=request.device
         )
     digest = model_hash(reference.path)
-    facts = {"source": "model", "space": "encoder", "model": digest, "name": reference.name}
+    facts = {"source": "model", "space": "encoder", "model": digest, "name": name}
     default = " (packaged; choose another with --model)" if reference.is_default else ""
-    notes = [f"model {reference.name}{default}, {digest[:12]}"]
-    rows = np.arange(len(table.ids))
-    return _Judged(rows, features, {reference.name: digest}, facts, notes)
+    notes = [f"model {name}{default}, {digest[:12]}"]
+    return _Judged(np.arange(len(table.ids)), features, {name: digest}, facts, notes)
 
 
 def _given_folds(frame: Any, columns: tuple[str, ...]) -> dict[str, Ints]:

@@ -137,7 +137,7 @@ def run_retrieval(
     from gair_cli.models.weights import load_model, model_hash, resolve_model  # noqa: PLC0415
 
     reference = resolve_model(request.model)
-    model = load_model(request.model)
+    model = load_model(reference)
     if len(model.config.towers) < 2:  # noqa: PLR2004 - retrieval is between two modalities
         raise ModelError(
             f"{reference.name} has the {model.config.towers[0]} tower only",
@@ -158,7 +158,7 @@ def run_retrieval(
     )
     blocks = gallery.draws.counts.shape[1]
     first = (
-        f"model {reference.name}, {len(gallery)} of {found} photos of split {request.split}, "
+        f"model {Path(reference.name).name}, {len(gallery)} of {found} photos of split {request.split}, "
         f"{len(np.unique(vectors.tile_of))} tiles, {blocks} blocks; displaced queries stay in "
         "their own tile"
     )

@@ -17,7 +17,11 @@ fn hash16_pairs(first: Vec<String>, second: Vec<String>) -> PyResult<Vec<String>
             second.len()
         )));
     }
-    Ok(first.iter().zip(&second).map(|(a, b)| gair_core::hash::hash16(&[a, b])).collect())
+    Ok(first
+        .iter()
+        .zip(&second)
+        .map(|(a, b)| gair_core::hash::hash16(&[a, b]))
+        .collect())
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,17 +1,22 @@
 //! `gair_cli._rust`: the wall between Python and Rust.
 //!
 //! Every function does four things: check, release the interpreter, call the core, convert.
+#![allow(clippy::needless_pass_by_value)] // pyo3 hands arguments over by value
 use pyo3::prelude::*;
 
 mod arrays;
 mod coordinates;
 mod error;
 mod hash;
+#[cfg(feature = "gdal")]
+mod interrupt;
 mod pairing;
 mod photo;
 #[cfg(feature = "gdal")]
 mod raster;
 mod shard;
+#[cfg(feature = "gdal")]
+mod tiling;
 
 /// The extension module.
 #[pymodule]
@@ -25,5 +30,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     shard::register(module)?;
     #[cfg(feature = "gdal")]
     raster::register(module)?;
+    #[cfg(feature = "gdal")]
+    tiling::register(module)?;
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! The affine between a raster's pixels and its CRS, in rasterio's order a, b, c, d, e, f.
+#![allow(clippy::many_single_char_names)] // the six letters are rasterio's
 use crate::{Error, Result};
 
 /// `X = a col + b row + c`, `Y = d col + e row + f`, with a non-zero determinant.
@@ -105,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn invert_undoes_apply(col in -1e4..1e4_f64, row in -1e4..1e4_f64, turn in 0.0..6.28_f64) {
+        fn invert_undoes_apply(col in -1e4..1e4_f64, row in -1e4..1e4_f64, turn in 0.0..std::f64::consts::TAU) {
             let (sin, cos) = turn.sin_cos();
             let affine = Affine::new([10.0 * cos, 9.0 * sin, 5e5, 10.0 * sin, -9.0 * cos, 4e6]);
             let affine = affine.expect("has an area");

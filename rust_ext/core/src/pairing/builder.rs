@@ -3,6 +3,7 @@ use super::index::TileIndex;
 use super::lattice::{Lattice, empty_cells, occupy};
 use super::{Affine, Metric};
 use crate::{Error, Result};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Offsets between tiles of a lattice are whole pixels up to this.
@@ -70,6 +71,7 @@ impl TileIndexBuilder {
     /// Groups the tiles into lattices and packs the lattices' boxes.
     #[must_use]
     pub fn finish(self) -> TileIndex {
+        let metrics = self.tiles.iter().map(|tile| tile.metric).collect();
         let mut groups: BTreeMap<LatticeKey, Vec<(u32, TileShape)>> = BTreeMap::new();
         for (number, tile) in (0_u32..).zip(self.tiles) {
             let pixel = tile.affine.pixel().map(f64::to_bits);
@@ -80,13 +82,19 @@ impl TileIndexBuilder {
             };
             groups.entry(key).or_default().push((number, tile));
         }
-        TileIndex::new(
-            groups
-                .into_values()
-                .flat_map(|group| lattices_of(&group))
-                .collect(),
-        )
+        let lattices = groups.into_values().flat_map(|mut group| {
+            group.sort_by(by_origin); // positions must not depend on the order of the tiles
+            lattices_of(&group)
+        });
+        TileIndex::new(lattices.collect(), metrics)
     }
+}
+
+/// Orders tiles by where they begin.
+fn by_origin(first: &(u32, TileShape), second: &(u32, TileShape)) -> Ordering {
+    let (x1, y1) = first.1.affine.apply(0.0, 0.0);
+    let (x2, y2) = second.1.affine.apply(0.0, 0.0);
+    y1.total_cmp(&y2).then(x1.total_cmp(&x2))
 }
 
 /// One lattice for the tiles on it and one each for those beside it.
@@ -110,7 +118,6 @@ fn lattices_of(group: &[(u32, TileShape)]) -> Vec<Lattice> {
         step: grid.step.map(whole),
         counts: grid.counts,
         cells,
-        metric: first.metric,
     });
     apart
 }
@@ -125,7 +132,6 @@ fn single(entry: &(u32, TileShape)) -> Lattice {
         step: size,
         counts: [1, 1],
         cells: vec![number],
-        metric: tile.metric,
     }
 }
 

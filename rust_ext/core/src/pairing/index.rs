@@ -1,4 +1,5 @@
 //! The immutable index: a linear scan over few lattices, a packed tree over many.
+use super::Metric;
 use super::lattice::{Hit, Lattice};
 use crate::{Error, Result};
 use geo_index::rtree::sort::HilbertSort;
@@ -17,6 +18,7 @@ const OUTSIDE: i64 = -1;
 pub struct TileIndex {
     lattices: Vec<Lattice>,
     bounds: Vec<[f64; 4]>,
+    metrics: Vec<Metric>,
     tree: Option<RTree<f64>>,
 }
 
@@ -36,7 +38,7 @@ pub struct Located {
 }
 
 impl TileIndex {
-    pub(crate) fn new(lattices: Vec<Lattice>) -> Self {
+    pub(crate) fn new(lattices: Vec<Lattice>, metrics: Vec<Metric>) -> Self {
         let bounds: Vec<_> = lattices.iter().map(Lattice::bounds).collect();
         let tree = (bounds.len() > SCAN_UP_TO)
             .then(|| packed(&bounds))
@@ -44,6 +46,7 @@ impl TileIndex {
         Self {
             lattices,
             bounds,
+            metrics,
             tree,
         }
     }
@@ -96,9 +99,9 @@ impl TileIndex {
         }
         if let Some(tree) = &self.tree {
             let near = tree.search(x, y, x, y);
-            return near
-                .into_iter()
-                .fold(None, |best, k| self.lattices[k as usize].locate(x, y, best));
+            return near.into_iter().fold(None, |best, k| {
+                self.lattices[k as usize].locate(x, y, &self.metrics, best)
+            });
         }
         self.bounds
             .iter()
@@ -106,7 +109,7 @@ impl TileIndex {
             .fold(None, |best, (b, lattice)| {
                 let inside = x >= b[0] && x <= b[2] && y >= b[1] && y <= b[3];
                 if inside {
-                    lattice.locate(x, y, best)
+                    lattice.locate(x, y, &self.metrics, best)
                 } else {
                     best
                 }

@@ -15,7 +15,6 @@ pub(crate) struct Lattice {
     pub(crate) step: [f64; 2],
     pub(crate) counts: [usize; 2],
     pub(crate) cells: Vec<u32>,
-    pub(crate) metric: Metric,
 }
 
 /// A tile that holds a point, with what ranks it against others that do.
@@ -59,7 +58,15 @@ impl Lattice {
     }
 
     /// The best tile of this lattice that holds the point (x, y) of the CRS.
-    pub(crate) fn locate(&self, x: f64, y: f64, best: Option<Hit>) -> Option<Hit> {
+    ///
+    /// `metrics` has one entry a tile of the index.
+    pub(crate) fn locate(
+        &self,
+        x: f64,
+        y: f64,
+        metrics: &[Metric],
+        best: Option<Hit>,
+    ) -> Option<Hit> {
         let (col, row) = self.affine.invert(x, y);
         let Some((first_i, last_i)) = self.candidates(col, 0) else {
             return best;
@@ -76,7 +83,10 @@ impl Lattice {
                         col - as_float(i) * self.step[0],
                         row - as_float(j) * self.step[1],
                     ];
-                    best = Some(Hit::better(best, self.hit(tile, local, y)));
+                    best = Some(Hit::better(
+                        best,
+                        self.hit(tile, local, metrics[tile as usize].at(y)),
+                    ));
                 }
             }
         }
@@ -94,10 +104,9 @@ impl Lattice {
         (first <= last).then_some((first as usize, last as usize))
     }
 
-    fn hit(&self, tile: u32, local: [f64; 2], y: f64) -> Hit {
+    fn hit(&self, tile: u32, local: [f64; 2], [mx, my]: [f64; 2]) -> Hit {
         let [width, height] = self.size;
         let (col, row) = (local[0].clamp(0.0, width), local[1].clamp(0.0, height));
-        let [mx, my] = self.metric.at(y);
         let [a, b, d, e] = self.affine.pixel();
         let [a, b, d, e] = [a * mx, b * mx, d * my, e * my];
         let area = (a * e - b * d).abs();

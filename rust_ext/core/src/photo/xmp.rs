@@ -1,4 +1,4 @@
-//! Google's photo sphere metadata (GPano) in an XMP packet.
+//! Google's photo sphere metadata (`GPano`) in an XMP packet.
 use super::PhotoHeader;
 
 const HEADING: &str = "GPano:PoseHeadingDegrees";

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from gair_cli.demo.terrain import Ground
 
 AROUND_M: Final = 100.0
-FARTHEST_WATER_M: Final = 2000.0
+FARTHEST_WATER_M: Final = 1000.0
 _AROUND_STEP_M: Final = 10.0
-_WATER_STEP_M: Final = 20.0
-_SQUARE_M: Final = 4000.0
-_POINTS_AT_ONCE: Final = 200
+_WATER_STEP_M: Final = 10.0
+_SQUARE_M: Final = 5000.0
+_POINTS_AT_ONCE: Final = 100
 _EDGE_M: Final = 30.0
 _INCOME_WAVE_M: Final = 2600.0
 
@@ -40,7 +40,8 @@ class LabelledPoints:
         land_use: `LandUse` codes.
         building_density: Share of the ground within 100 m that is built on.
         mean_height: Mean height of what is built there, metres; 0 where nothing is.
-        water_distance: To the nearest water in metres, at most 2,000; good to about 15 m.
+        water_distance: To the nearest water in metres, at most 1,000; good to about 8 m, and
+            water narrower than 10 m may be missed.
         income: A smooth field, about 20 to 100.
     """
 

@@ -27,7 +27,7 @@ photos.csv       {photos} street photos: photo_id, path, lon, lat, heading (degr
                  north), fov (horizontal field of view, degrees), captured_at (UTC)
 photos/          the photos, JPEG with position, direction and date in EXIF
 points.csv       {points} points with labels: land_use, building_density and mean_height (within
-                 100 m; share and metres), water_distance (metres, at most 2000), income (a smooth
+                 100 m; share and metres), water_distance (metres, at most 1000), income (a smooth
                  field without meaning)
 
 Scenes have 12 bands like Sentinel-2 at 10 m: reflectance times 10,000, 0 is nodata. SCL codes:

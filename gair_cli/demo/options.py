@@ -69,4 +69,6 @@ class CityOptions:
 
 def _require(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise UsageError(f"{name} {value:g} is not between {low:g} and {high:g}")
+        raise UsageError(
+            f"{name} {value:g} is not between {low:g} and {high:g}", hint="see gair demo --help"
+        )

@@ -33,7 +33,7 @@ _ROAD_VIEW_SHARE: Final = 0.6
 _ROAD_VIEW_SPREAD_DEG: Final = 16.0
 _FREE_VIEW_M: Final = (1.5, 3.0, 4.5, 6.5, 9.0)
 _DAYS_AROUND: Final = 60
-_STREET, _COUNTRY_ROAD, _OPEN = 1.0, 0.30, 0.06
+_STREET, _COUNTRY_ROAD, _OPEN = 1.0, 0.30, 0.02
 _OPEN_GROUND: Final = (Material.GRASS, Material.PAVEMENT, Material.DRY_GRASS, Material.SAND)
 
 
@@ -181,11 +181,12 @@ def _positions(city: City, generators: list[np.random.Generator]) -> tuple[Float
 def _suitability(ground: Ground) -> Floats:
     """Return how likely a photo is taken at positions, in [0, 1]."""
     free = (ground.height == 0) & (ground.trees < 0.9)
-    road = np.isin(ground.ground, (Material.ASPHALT, Material.FRESH_ASPHALT))
+    asphalt = np.isin(ground.ground, (Material.ASPHALT, Material.FRESH_ASPHALT))
+    road = asphalt & (ground.road_half > 0)
     town = ground.land_use < LandUse.PARK
     track = (ground.ground == Material.GRAVEL) | (road & ~town)
-    green = np.isin(ground.ground, [int(code) for code in _OPEN_GROUND])
-    suits = np.select([road & town, track, green], [_STREET, _COUNTRY_ROAD, _OPEN], 0.0)
+    other = np.isin(ground.ground, [int(code) for code in _OPEN_GROUND])
+    suits = np.select([road & town, track, other], [_STREET, _COUNTRY_ROAD, _OPEN], 0.0)
     return np.where(free, suits, 0).astype(np.float32)
 
 

@@ -207,3 +207,60 @@ class RasterWriter:
 
     def abandon(self) -> None:
         """Drop the raster; nothing is left behind."""
+
+# ---- tiling (only with GDAL) ----
+class _Tiles(TypedDict):
+    number: NDArray[np.uint64]
+    row: NDArray[np.uint64]
+    col: NDArray[np.uint64]
+    offset: NDArray[np.uint64]
+    length: NDArray[np.uint64]
+    nodata_fraction: NDArray[np.float64]
+    transform: NDArray[np.float64]
+    band_offsets: NDArray[np.uint64]
+    band_min: NDArray[np.float64]
+    band_max: NDArray[np.float64]
+    band_mean: NDArray[np.float64]
+    band_m2: NDArray[np.float64]
+    band_count: NDArray[np.float64]
+
+def tile_lattice(
+    scene: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], partial: str
+) -> tuple[list[int], list[int]]:
+    """Return the first pixel of each row and of each column of tiles; sizes are (rows, columns)."""
+
+@final
+class SceneCutter:
+    """Cuts one scene into a tar; every block is decoded once, in parallel."""
+
+    def __new__(
+        cls,
+        sources: Sequence[tuple[str, int]],
+        *,
+        mask: str | None,
+        dtype: str,
+        shape: tuple[int, int],
+        crs: str,
+        transform: tuple[float, float, float, float, float, float],
+        band_names: Sequence[str],
+        nodata: float | None,
+        nodata_text: str | None,
+        size: tuple[int, int],
+        stride: tuple[int, int],
+        partial: str,
+        max_nodata: float,
+        names: Sequence[str],
+        first: int,
+        threads: int,
+    ) -> SceneCutter:
+        """Open a scene; `names` are the tiles' member names, `first` is the first to cut."""
+
+    def fill(self, tar: TarWriter, limit: int) -> tuple[_Tiles, bool, bool]:
+        """Move tiles into a tar until it would grow beyond `limit`, at most one row of tiles.
+
+        Return the tiles' columns, whether the tar is full, and whether the scene is done.
+        """
+
+    @property
+    def dropped(self) -> int:
+        """How many tiles were left out so far: nodata only, or above the limit."""

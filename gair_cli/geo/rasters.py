@@ -95,9 +95,9 @@ def raster_info(path: str | Path) -> RasterInfo:
         found = _rust.raster_info(str(path))
     except OSError as error:
         raise _unreadable(error) from error
-    dtypes = found["dtypes"]
-    if None in dtypes:
-        raise DataError(f"{path}: band {dtypes.index(None) + 1} holds complex numbers")
+    dtypes = tuple(dtype for dtype in found["dtypes"] if dtype is not None)
+    if len(dtypes) != len(found["dtypes"]):
+        raise DataError(f"{path} holds complex numbers, which no tile can")
     names, named = _band_names(found["descriptions"])
     alpha = found["alpha"]
     transform = found["transform"]
@@ -107,7 +107,7 @@ def raster_info(path: str | Path) -> RasterInfo:
         height=found["height"],
         bands=names,
         dtype=dtypes[0],
-        dtypes=tuple(dtypes),
+        dtypes=dtypes,
         crs=found["crs"],
         transform=IDENTITY if transform is None else transform,
         has_transform=transform is not None,
@@ -200,7 +200,7 @@ class RasterWriter:
         GairError: If the file cannot be made.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a raster is made of, each by name
         self,
         path: str | Path,
         *,

@@ -36,12 +36,14 @@ class BandStatistics:
         maximum: Greatest value.
         mean: Mean over pixels.
         std: Standard deviation over pixels (population).
+        count: Number of pixels.
     """
 
     minimum: float
     maximum: float
     mean: float
     std: float
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,17 @@ def _nodata_json(value: float | None) -> float | str | None:
 
 def _statistics_json(one: BandStatistics) -> dict[str, float | None]:
     values = {"min": one.minimum, "max": one.maximum, "mean": one.mean, "std": one.std}
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}
+    finite = {name: value if np.isfinite(value) else None for name, value in values.items()}
+    return {**finite, "count": one.count}
 
 
 def _statistics_of(content: Mapping[str, float | None]) -> BandStatistics:
-    found = [content[name] for name in ("min", "max", "mean", "std")]
-    return BandStatistics(*(float("nan") if value is None else value for value in found))
+    low, high, mean, std = (_number(content[name]) for name in ("min", "max", "mean", "std"))
+    return BandStatistics(low, high, mean, std, count=int(content.get("count") or 0))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 class TileSet:
@@ -220,15 +227,15 @@ class TileSet:
         """
         places = {canonical_band(name): place for place, name in enumerate(self.info.bands)}
         places.update({name: place for place, name in enumerate(self.info.bands)})
-        missing = [
-            name for name in names if places.get(name, places.get(canonical_band(name))) is None
-        ]
+        found = [places.get(name, places.get(canonical_band(name))) for name in names]
+        missing = [name for name, place in zip(names, found, strict=True) if place is None]
         if missing:
+            there = ", ".join(self.info.bands)
             raise DataError(
-                f"{self.path} has no band {', '.join(missing)}; it has {', '.join(self.info.bands)}",
+                f"{self.path} has no band {', '.join(missing)}; it has {there}",
                 hint="name other bands, or name the tiles' bands with gair tile --band-names",
             )
-        return [places.get(name, places.get(canonical_band(name), 0)) for name in names]
+        return [place for place in found if place is not None]
 
     def _shard(self, name: str) -> Path:
         return self.path / name

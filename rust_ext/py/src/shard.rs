@@ -19,10 +19,18 @@ pub(crate) struct PyTarWriter {
 }
 
 impl PyTarWriter {
-    pub(crate) fn with<T>(
+    /// Runs an action of the core on the open tar.
+    #[cfg(feature = "gdal")]
+    pub(crate) fn with_core<T>(
         &self,
         action: impl FnOnce(&mut TarWriter) -> gair_core::Result<T>,
-    ) -> PyResult<T> {
+    ) -> gair_core::Result<T> {
+        let finished = || gair_core::Error::InvalidArgument("the tar is finished".to_owned());
+        let mut guard = self.inner.lock().map_err(|_| finished())?;
+        action(guard.as_mut().ok_or_else(finished)?)
+    }
+
+    fn with<T>(&self, action: impl FnOnce(&mut TarWriter) -> gair_core::Result<T>) -> PyResult<T> {
         let mut guard = self.inner.lock().map_err(|_| closed())?;
         action(guard.as_mut().ok_or_else(closed)?).map_err(to_python)
     }

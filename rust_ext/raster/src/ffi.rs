@@ -156,6 +156,43 @@ pub(crate) fn read(
     }
 }
 
+/// Reads a window of the mask of the first band: 0 where a pixel is invalid.
+pub(crate) fn read_mask(dataset: &Dataset, window: Window, out: &mut [u8]) -> Result<(), String> {
+    let [col, row, width, height] = checked_window(dataset, window)?;
+    check_length(1, window, SampleType::UInt8, out.len())?;
+    forget_errors();
+    let (flag, kind, data) = (
+        GDALRWFlag::GF_Read,
+        GDALDataType::GDT_Byte,
+        out.as_mut_ptr(),
+    );
+    // SAFETY: a dataset has a first band, every band a mask; the window and the length are checked
+    let code = unsafe {
+        let band = gdal_sys::GDALGetRasterBand(dataset.c_dataset(), 1);
+        let mask = gdal_sys::GDALGetMaskBand(band);
+        gdal_sys::GDALRasterIOEx(
+            mask,
+            flag,
+            col,
+            row,
+            width,
+            height,
+            data.cast(),
+            width,
+            height,
+            kind,
+            0,
+            0,
+            ptr::null_mut(),
+        )
+    };
+    if code == CPLErr::CE_None {
+        Ok(())
+    } else {
+        Err(failure())
+    }
+}
+
 /// Writes (C, h, w) values of type `sample` into a window of the first C bands.
 pub(crate) fn write(
     dataset: &mut Dataset,

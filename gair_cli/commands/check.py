@@ -57,7 +57,7 @@ def command(path: Path, as_json: bool, **given: Any) -> None:  # noqa: FBT001 - 
         for verdict in verdicts:
             click.echo(_line(verdict))
     if level == "fail":
-        raise SystemExit(_UNUSABLE)
+        click.get_current_context().exit(_UNUSABLE)
 
 
 def _line(verdict: Verdict) -> str:

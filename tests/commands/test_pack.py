@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from small_world import make_world
 
 from gair_cli.geo.shards import ShardReader
 
@@ -176,3 +177,88 @@ def test_dry_run_writes_nothing(gair, photo_folder, tmp_path):
     assert done.exit_code == 0
     assert "60 samples" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    from gair_cli.commands.main import main
+
+    return make_world(tmp_path_factory.mktemp("world"), main)
+
+
+def test_pairs_need_their_tiles_and_photos_need_pairing(gair, world, tmp_path):
+    alone = gair("pack", world / "pairs.parquet", "-o", tmp_path / "train")
+    assert alone.exit_code == 2
+    assert "--tiles" in alone.stderr
+    photos = gair("pack", world / "photos.csv", "--tiles", world / "tiles", "-o", tmp_path / "t")
+    assert photos.exit_code == 2
+    assert "gair pair" in photos.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pairs_of_another_tile_set_are_refused(gair, world, tmp_path):
+    gair("tile", world / "scene.tif", "-o", tmp_path / "other", "--size", 24, "-q")
+    done = gair(
+        "pack", world / "pairs.parquet", "--tiles", tmp_path / "other", "-o", tmp_path / "train"
+    )
+    assert done.exit_code == 4
+    assert "71 of 71 pairs lie in tiles that --tiles lacks" in done.stderr
+    assert not (tmp_path / "train.partial").exists()
+
+
+def test_a_sample_is_a_tile_with_all_of_its_photos(world):
+    with (
+        ShardReader(world / "train") as reader,
+        tarfile.open(world / "train" / "shards" / "train-000000.tar") as tar,
+    ):
+        names = tar.getnames()
+        tile = reader.index["tile_id"][0]
+        photos = reader.index["tile_id"].to_list().count(tile)
+        members = [f"{tile}.tif", *(f"{tile}.{n:03d}.jpg" for n in range(photos)), f"{tile}.json"]
+        assert names[: len(members)] == members
+        assert len({name.split(".")[0] for name in names}) == 9
+
+
+def test_a_tile_whose_photos_are_all_bad_is_left_out(gair, world, tmp_path):
+    pairs = pl.read_parquet(world / "pairs.parquet")
+    tile = pairs["tile_id"][0]
+    gone = pl.when(pl.col("tile_id") == tile).then(pl.lit("gone.jpg")).otherwise("path")
+    pairs.with_columns(gone.alias("path")).write_parquet(tmp_path / "pairs.parquet")
+    done = gair(
+        "pack", tmp_path / "pairs.parquet", "--tiles", world / "tiles", "-o", tmp_path / "train",
+        "--photos-root", world, "--max-bad", 40,
+    )  # fmt: skip
+    assert done.exit_code == 5
+    with ShardReader(tmp_path / "train") as reader:
+        assert tile not in reader.tiles["tile_id"].to_list()
+        assert reader.tiles.height == 8
+    rejected = pl.read_parquet(tmp_path / "train.rejected.parquet")
+    assert set(rejected["tile_id"]) == {tile}
+    assert set(rejected["reason"]) == {"file missing"}
+
+
+def test_tiles_alone_are_split_by_the_block_of_their_centre(gair, world, tmp_path):
+    tiles, out = world / "tiles", tmp_path / "train"
+    assert gair("pack", "--tiles", tiles, "-o", out, "--block", "160m", "--seed", 3).exit_code == 0
+    from gair_cli.geo.pairing import block_splits
+
+    with ShardReader(out) as reader:
+        lonlat = reader.index.select("lon", "lat").to_numpy()
+        assert reader.index["split"].to_list() == block_splits(lonlat, block="160m", seed=3)
+        assert reader.index["photo_id"].null_count() == 9
+        assert reader.index["x"].null_count() == 9
+        assert not reader.has_photos
+        assert reader.photo_bytes(0) is None
+
+
+def test_other_programs_open_the_tiles_table_and_the_members(world):
+    import geopandas
+    import rasterio
+
+    table = geopandas.read_parquet(world / "train" / "tiles.parquet")
+    assert table.crs.to_string() == "OGC:CRS84"
+    assert len(table) == 9
+    name = f"/vsitar/{world}/train/{table['shard'][0]}/{table['tile_id'][0]}.tif"
+    with rasterio.open(name) as tile:
+        assert tile.count == 2
+        assert tile.read(1).min() == table["band_min"][0][0]

@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gair_cli.data.order import Order, key_of, permute, random_uniform
 from gair_cli.errors import DataError
 
 
+@settings(deadline=None, max_examples=50)
 @given(n=st.integers(1, 700), key=st.integers(0, 2**64 - 1))
 def test_permutation_visits_every_row_once_and_inverts(n, key):
     places = np.arange(n, dtype=np.int64)
@@ -37,6 +38,7 @@ def test_neighbours_do_not_stay_neighbours():
     assert (np.abs(np.diff(permuted)) == 1).sum() < 15
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     n=st.integers(1, 200),
     batch=st.integers(1, 60),

@@ -7,7 +7,7 @@ every tile, or filtered, are returned with a reason: nothing is dropped in silen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import polars as pl
@@ -24,9 +24,8 @@ from gair_cli.geo.blocks import (
     split_of_blocks,
 )
 from gair_cli.geo.buffers import shared_tiles, yielding_tiles
-from gair_cli.geo.geoparquet import with_points
-from gair_cli.geo.ids import sample_ids
 from gair_cli.geo.locator import Located, TileLocator, refuse_swapped
+from gair_cli.geo.pair_rows import PAIR_COLUMNS, pair_rows, rejected_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "PAIR_COLUMNS",
     "REASONS",
     "Located",
     "PairReport",
@@ -58,29 +58,6 @@ REASONS: Final = (
     "unreadable photo",
 )
 """Every reason that a rejected photo can have; the last four are bad rows."""
-
-PAIR_COLUMNS: Final[Mapping[str, Any]] = {
-    "sample_id": pl.String,
-    "photo_id": pl.String,
-    "path": pl.String,
-    "tile_id": pl.String,
-    "lon": pl.Float64,
-    "lat": pl.Float64,
-    "x": pl.Float64,
-    "y": pl.Float64,
-    "edge_distance_m": pl.Float32,
-    "days_apart": pl.Float32,
-    "heading": pl.Float32,
-    "captured_at": pl.Datetime("ms", "UTC"),
-    "h_accuracy_m": pl.Float32,
-    "sequence_id": pl.String,
-    "source": pl.String,
-    "split": pl.String,
-    "block": pl.String,
-}
-"""The columns of a pair table before the user's own, `geometry` and `bbox`."""
-
-_MS_A_DAY: Final = 86_400_000
 
 
 class _HasIndex(Protocol):
@@ -221,8 +198,8 @@ def pair_photos(
         out = _yielding(index, located, splits, reasons, options.buffer_m or 0.0)
         reasons[out] = IN_BUFFER
         shared = 0
-    pairs = _pair_rows(photos, index, located, blocks, splits, np.flatnonzero(reasons == ""))
-    rejected = _rejected(photos, reasons)
+    pairs = pair_rows(photos, index, located, blocks, splits, np.flatnonzero(reasons == ""))
+    rejected = rejected_rows(photos, reasons)
     return PairResult(pairs, rejected, _report(photos, pairs, rejected, str(grid), shared))
 
 
@@ -283,54 +260,6 @@ def _yielding(
     gone = set(used.filter(pl.Series(out)).rows())
     pairs = zip(located.row.tolist(), splits, reasons == "", strict=True)
     return np.asarray([kept and (row, split) in gone for row, split, kept in pairs], bool)
-
-
-def _pair_rows(
-    photos: pl.DataFrame,
-    index: pl.DataFrame,
-    located: Located,
-    blocks: list[str | None],
-    splits: list[str | None],
-    kept: NDArray[np.int64],
-) -> pl.DataFrame:
-    """Put the pair table together."""
-    rows = photos[kept]
-    tiles = index[located.row[kept]]
-    made = {
-        "sample_id": sample_ids(rows["photo_id"].to_list(), tiles["tile_id"].to_list()),
-        "tile_id": tiles["tile_id"],
-        "x": located.xy[kept, 0],
-        "y": located.xy[kept, 1],
-        "edge_distance_m": located.edge_distance_m[kept],
-        "days_apart": _days_apart(rows, tiles),
-        "split": [splits[row] for row in kept.tolist()],
-        "block": [blocks[row] for row in kept.tolist()],
-    }
-    known = []
-    for name, dtype in PAIR_COLUMNS.items():
-        values = made.get(name, rows[name] if name in rows.columns else [None] * rows.height)
-        known.append(pl.Series(name, values).cast(dtype))
-    own = [name for name in photos.columns if name not in PAIR_COLUMNS]
-    frame = pl.DataFrame(known).hstack(rows.select(own))
-    return with_points(frame, frame.select("lon", "lat").to_numpy())
-
-
-def _days_apart(photos: pl.DataFrame, tiles: pl.DataFrame) -> pl.Series:
-    """Return the days between photo and scene, without sign; null where one date is unknown."""
-    if "captured_at" not in photos.columns or "datetime" not in tiles.columns:
-        return pl.Series([None] * photos.height, dtype=pl.Float32)
-    times = [
-        frame[name].cast(pl.Datetime("ms", "UTC")).cast(pl.Int64)
-        for frame, name in ((photos, "captured_at"), (tiles, "datetime"))
-    ]
-    return ((times[0] - times[1]).abs() / _MS_A_DAY).cast(pl.Float32)
-
-
-def _rejected(photos: pl.DataFrame, reasons: NDArray[np.object_]) -> pl.DataFrame:
-    rows = np.flatnonzero(reasons != "")
-    return photos[rows].with_columns(
-        pl.Series("reason", [str(reason) for reason in reasons[rows]], dtype=pl.String)
-    )
 
 
 def _report(

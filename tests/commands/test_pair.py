@@ -269,3 +269,22 @@ def test_manifest_says_what_was_done_and_the_table_no_times(gair, tmp_path, tile
     assert "argv" in manifest
     assert b"argv" not in (tmp_path / "a.parquet").read_bytes()
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_the_three_triples_lie_where_their_bounds_say(gair, tmp_path, shared_data):
+    folder = shared_data / "triples"
+    scenes = sorted((folder / "rs").glob("*.tif"))
+    tiles = tmp_path / "tiles"
+    done = gair("tile", *scenes, "-o", tiles, "--size", "full")
+    assert done.exit_code == 0, done.stderr
+    output = tmp_path / "pairs.parquet"
+    words = ("--tiles", tiles, "-o", output, "--path-column", "photo")
+    assert gair("pair", folder / "triples.csv", *words).exit_code == 0
+    triples = pl.read_csv(folder / "triples.csv")
+    joined = pl.read_parquet(output).join(triples, left_on="photo_id", right_on="id")
+    assert joined.height == 3
+    for row in joined.to_dicts():
+        x = 2 * (row["lon"] - row["west"]) / (row["east"] - row["west"]) - 1
+        y = 2 * (row["north"] - row["lat"]) / (row["north"] - row["south"]) - 1
+        assert (row["x"], row["y"]) == pytest.approx((x, y), abs=1e-6)
+        assert (tmp_path / row["path"]).resolve().is_file()

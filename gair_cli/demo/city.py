@@ -83,15 +83,17 @@ class City:
         return np.where(ground.height > 0, roof, below).astype(np.uint8)
 
     def _fill(self, site: Site, grid: Grid, patch: Floats) -> Ground:
-        """Ask the builder of each land use for its positions."""
+        """Ask the builder of each land use for its positions; streets are laid later."""
         districts = self.plan.districts
         use = districts.land_use[site.index]
         count = len(use)
         filling = _blank(count)
         inner = districts.street[site.index] + PAVEMENT_M
         border = site.border - main_road_half(districts, site) - PAVEMENT_M
+        reach = np.where(use < LandUse.PARK, inner, inner - PAVEMENT_M)
+        inside = np.minimum(grid.edge_a, grid.edge_b) >= reach
         for code in np.unique(use):
-            rows = np.flatnonzero(use == code)
+            rows = np.flatnonzero((use == code) & inside)
             district, cut = site.index[rows], inner[rows]
             a, b = grid.a[rows] - cut, grid.b[rows] - cut
             w, h = grid.w[rows] - 2 * cut, grid.h[rows] - 2 * cut

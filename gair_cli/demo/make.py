@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from gair_cli.demo.parallel import Workers
 from gair_cli.demo.place import place_of
 from gair_cli.demo.write_scenes import acquisition_of, block_count, scene_name, write_scene
 from gair_cli.demo.write_tables import gather_photo_rows, write_photos, write_points
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from gair_cli.demo.options import CityOptions
     from gair_cli.geo.outputs import Workspace
 
+_STEPS_A_PROCESS = 60
+"""Less work than this is not worth another process."""
 _README = """\
 This folder is made data: a city that does not exist, drawn by `gair demo`.
 Nothing in it was measured. Seed {seed}, {extent:g} x {extent:g} km, {crs}. Licence: CC0-1.0.
@@ -65,10 +68,11 @@ def make_city(
     if workspace.status == "finished":
         return "finished"
     advance = progress or (lambda _count: None)
-    for number in range(options.scenes):
-        write_scene(workspace, options, number, jobs=jobs, progress=advance)
-    write_points(workspace, options)
-    write_photos(workspace, options, jobs=jobs, progress=advance)
+    with Workers(min(jobs, 1 + count_steps(options) // _STEPS_A_PROCESS)) as workers:
+        for number in range(options.scenes):
+            write_scene(workspace, options, number, workers=workers, progress=advance)
+        write_points(workspace, options)
+        write_photos(workspace, options, workers=workers, progress=advance)
     gather_photo_rows(workspace, options)
     _write_readme(workspace, options)
     os.sync()  # the photos were not flushed one by one

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from gair_cli.demo.terrain import Ground
 
 FAR_TREES_M: Final = 55.0
-_STEPS: Final = 80
+_STEPS: Final = 74
 _NEAREST_M: Final = 1.3
 _FARTHEST_M: Final = 900.0
 _EVEN_M: Final = 3.0
-_CUTS_A_STEP: Final = 7
+_CUTS_A_STEP: Final = 5
 _LOWEST_M: Final = 0.3
 
 SKY, GROUND, BUILT, CANOPY = 0, 1, 2, 3

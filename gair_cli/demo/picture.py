@@ -25,6 +25,7 @@ _SHADOW_CELLS: Final = 50
 _HAZE_M: Final = 2600.0
 _LEAF: Final = camera_colours()[Material.BROADLEAF]
 _CANOPY_GRAIN: Final = SmoothNoise([77, 5], wavelength_m=2.2)
+_NOISE: Final = np.float32(7.0)
 _FARTHEST_M: Final = 1500.0
 
 
@@ -144,8 +145,8 @@ def _develop(picture: Floats, generator: np.random.Generator) -> Codes:
     """Expose, add the sensor's noise, and encode for the eye."""
     grey = picture.mean(axis=2)
     exposure = np.clip((0.34 / max(float(grey.mean()), 0.05)) ** 0.35, 0.8, 1.35)
-    noise = generator.standard_normal(picture.shape, dtype=np.float32)
+    noise = generator.random(picture.shape, dtype=np.float32) - np.float32(0.5)
     light = np.clip(picture * np.float32(exposure), 0, None)
     light = light / (1 + 0.18 * light**2)
-    value = 255 * light ** np.float32(1 / 2.1) + 2.0 * noise
+    value = 255 * np.sqrt(light) + _NOISE * noise
     return np.asarray(np.clip(value + 0.5, 0, 255), dtype=np.uint8)

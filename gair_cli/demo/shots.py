@@ -33,7 +33,7 @@ _ROAD_VIEW_SHARE: Final = 0.6
 _ROAD_VIEW_SPREAD_DEG: Final = 16.0
 _FREE_VIEW_M: Final = (1.5, 3.0, 4.5, 6.5, 9.0)
 _DAYS_AROUND: Final = 60
-_STREET, _COUNTRY_ROAD, _OPEN = 1.0, 0.30, 0.02
+_STREET, _COUNTRY_ROAD, _OPEN = 1.0, 0.45, 0.03
 _OPEN_GROUND: Final = (Material.GRASS, Material.PAVEMENT, Material.DRY_GRASS, Material.SAND)
 
 

@@ -42,6 +42,16 @@ class Grid:
     h: Floats
     block: Hashes
 
+    @property
+    def edge_a(self) -> Floats:
+        """Distance to the nearer end along the first direction."""
+        return np.minimum(self.a, self.w - self.a)
+
+    @property
+    def edge_b(self) -> Floats:
+        """Distance to the nearer end along the second direction."""
+        return np.minimum(self.b, self.h - self.b)
+
 
 def find_site(districts: Districts, x: Floats, y: Floats) -> Site:
     """Find the nearest and the second nearest site: their border is a main road."""
@@ -54,10 +64,16 @@ def find_site(districts: Districts, x: Floats, y: Floats) -> Site:
     steps = [r * districts.columns + c for r in (-1, 0, 1) for c in (-1, 0, 1)]
     for number, step in enumerate(steps):
         candidate = base + step
-        squared = (x - districts.x[candidate]) ** 2 + (y - districts.y[candidate]) ** 2
-        key = (squared.astype(np.int32) << _KEY_BITS) | number
-        second = np.minimum(second, np.maximum(near, key))
-        near = np.minimum(near, key)
+        squared = x - districts.x[candidate]
+        squared *= squared
+        offset = y - districts.y[candidate]
+        offset *= offset
+        squared += offset
+        key = squared.astype(np.int32)
+        key <<= _KEY_BITS
+        key |= number
+        np.minimum(second, np.maximum(near, key), out=second)
+        np.minimum(near, key, out=near)
     walk = np.array(steps, dtype=np.int32)
     index, other = base + walk[near & _KEY_MASK], base + walk[second & _KEY_MASK]
     dx = districts.x[other] - districts.x[index]

@@ -38,8 +38,7 @@ def main_road_half(districts: Districts, site: Site) -> Floats:
 def lay_streets(plan: CityPlan, ground: Ground, site: Site, grid: Grid) -> None:
     """Lay the streets between blocks: asphalt in town, gravel in parks and country."""
     half = plan.districts.street[site.index]
-    edge_a = np.minimum(grid.a, grid.w - grid.a)
-    edge_b = np.minimum(grid.b, grid.h - grid.b)
+    edge_a, edge_b = grid.edge_a, grid.edge_b
     edge = np.minimum(edge_a, edge_b)
     country = ground.land_use >= LandUse.PARK
     walk = (edge < half + PAVEMENT_M) & ~country

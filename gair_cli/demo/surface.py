@@ -18,6 +18,7 @@ OVERSAMPLING: Final = 3
 PIXEL_M: Final = 10.0
 CELL_M: Final = PIXEL_M / OVERSAMPLING
 _SLAB_CELLS: Final = 1 << 15
+_LINES_AT_ONCE: Final = 16
 _SKY_LIGHT: Final = np.linspace(0.48, 0.16, 12, dtype=np.float32)
 """Share of the light that is left in a shadow, by band: the sky is blue."""
 
@@ -91,12 +92,17 @@ def _seasonal(dryness: float) -> Floats:
 
 def _mean_reflectance(spectra: Floats, top: Codes, bright: Floats, shadow: Floats) -> Floats:
     bands = spectra.shape[1]
+    columns = np.ascontiguousarray(spectra.T)
     shape = (top.shape[0] // OVERSAMPLING, top.shape[1] // OVERSAMPLING)
     result = np.empty((bands, *shape), dtype=np.float32)
-    lit = bright * (1 - shadow)
-    dim = bright * shadow
-    for band in range(bands):
-        fine = spectra[:, band][top] * (lit + dim * _SKY_LIGHT[band])
-        lines = fine.reshape(shape[0], OVERSAMPLING, -1).sum(axis=1)
-        result[band] = sum(lines[:, k::OVERSAMPLING] for k in range(OVERSAMPLING))
+    for start in range(0, shape[0], _LINES_AT_ONCE):
+        lines = slice(start, min(start + _LINES_AT_ONCE, shape[0]))
+        cells = slice(lines.start * OVERSAMPLING, lines.stop * OVERSAMPLING)
+        code, dark = top[cells].astype(np.intp), shadow[cells]
+        lit, dim = bright[cells] * (1 - dark), bright[cells] * dark
+        for band in range(bands):
+            fine = columns[band].take(code)
+            fine *= lit + dim * _SKY_LIGHT[band]
+            rows = fine.reshape(lines.stop - lines.start, OVERSAMPLING, -1).sum(axis=1)
+            result[band, lines] = sum(rows[:, k::OVERSAMPLING] for k in range(OVERSAMPLING))
     return result * np.float32(1 / OVERSAMPLING**2)

@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from gair_cli.demo.acquisition import Acquisition, plan_acquisition
 from gair_cli.demo.city import City
-from gair_cli.demo.parallel import in_order
 from gair_cli.demo.place import Place, place_of
 from gair_cli.demo.scene import BLOCK_PIXELS, render_block
 from gair_cli.demo.shots import MADE_DATA
@@ -18,11 +19,11 @@ from gair_cli.records import SENTINEL2_L2A_BANDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from gair_cli.demo.noise import Codes
     from gair_cli.demo.options import CityOptions
+    from gair_cli.demo.parallel import Workers
     from gair_cli.geo.outputs import Workspace
 
 _DESCRIPTION: Final = f"{MADE_DATA}: a Sentinel-2-like scene of a city that does not exist"
@@ -42,14 +43,8 @@ def scene_name(number: int) -> str:
 def acquisition_of(options: CityOptions, place: Place, number: int) -> Acquisition:
     """Return a scene's pass of the satellite."""
     middle = options.extent_m / 2
-    lon, lat = place.lonlat(*_pair(middle))[0]
+    lon, lat = place.lonlat(np.array([middle]), np.array([middle]))[0]
     return plan_acquisition(options.seed, number, lon=float(lon), lat=float(lat))
-
-
-def _pair(middle: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    import numpy as np  # noqa: PLC0415 - types only elsewhere
-
-    return np.array([middle]), np.array([middle])
 
 
 def write_scene(
@@ -57,7 +52,7 @@ def write_scene(
     options: CityOptions,
     number: int,
     *,
-    jobs: int,
+    workers: Workers,
     progress: Callable[[int], None],
 ) -> None:
     """Write one scene and its SCL as parts of a workspace, unless they are there.
@@ -66,7 +61,7 @@ def write_scene(
         workspace: Where to.
         options: The city.
         number: Which scene.
-        jobs: Processes.
+        workers: Who does the work.
         progress: Called with 1 for each finished block.
 
     Raises:
@@ -74,7 +69,7 @@ def write_scene(
     """
     name = scene_name(number)
     if workspace.has(f"{name}.tif") and workspace.has(f"{name}_SCL.tif"):
-        progress(len(list(_blocks(options.pixels))))
+        progress(block_count(options))
         return
     place = place_of(options.seed)
     acquisition = acquisition_of(options, place, number)
@@ -82,7 +77,7 @@ def write_scene(
     with ExitStack() as stack:
         bands = _writer(stack, workspace, f"{name}.tif", options, place, acquisition)
         classes = _writer(stack, workspace, f"{name}_SCL.tif", options, place, acquisition)
-        for pixels, scl, column, row in in_order(_block, tasks, jobs=jobs):
+        for pixels, scl, column, row in workers.in_order(_block, tasks):
             bands.write(pixels, column, row)
             classes.write(scl[None], column, row)
             progress(1)

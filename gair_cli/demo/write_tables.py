@@ -9,7 +9,6 @@ import numpy as np
 
 from gair_cli.demo.exif import save_photo
 from gair_cli.demo.labels import label_points
-from gair_cli.demo.parallel import in_order
 from gair_cli.demo.picture import draw_photo
 from gair_cli.demo.place import place_of
 from gair_cli.demo.plan import LandUse
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gair_cli.demo.options import CityOptions
+    from gair_cli.demo.parallel import Workers
     from gair_cli.geo.outputs import Workspace
 
 CHUNK_PHOTOS: Final = 50
@@ -33,14 +33,18 @@ _POINT_COLUMNS: Final = (
 
 
 def write_photos(
-    workspace: Workspace, options: CityOptions, *, jobs: int, progress: Callable[[int], None]
+    workspace: Workspace,
+    options: CityOptions,
+    *,
+    workers: Workers,
+    progress: Callable[[int], None],
 ) -> None:
     """Draw all photos; chunks whose rows are there already are kept.
 
     Args:
         workspace: Where to.
         options: The city.
-        jobs: Processes; the bytes do not depend on it.
+        workers: Who does the work; the bytes do not depend on it.
         progress: Called with the number of finished photos.
     """
     missing = []
@@ -50,7 +54,7 @@ def write_photos(
         else:
             missing.append(start)
     tasks = ((workspace.folder, options, start) for start in missing)
-    for start, rows in in_order(_draw_chunk, tasks, jobs=min(jobs, max(1, len(missing)))):
+    for start, rows in workers.in_order(_draw_chunk, tasks):
         with workspace.part(_rows_name(start)) as path:
             path.write_text(rows, encoding="utf-8")
         progress(_chunk_size(options, start))

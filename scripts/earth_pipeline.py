@@ -62,8 +62,17 @@ def make_shards(folder: Path, picture: Path | None = None) -> Path:
 def pretrain(
     train: Path, run: Path, *, config: Path, settings: dict[str, object], threads: int = 1
 ) -> float:
-    """Train, and return the CPU seconds; a finished run takes none."""
+    """Train, or go on, and return the CPU seconds of all calls for this run.
+
+    They are kept beside the run, since a run that is finished takes no time any more.
+    """
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    return gair(
+    kept = run.with_name(f"{run.name}.cpu_seconds")
+    before = float(kept.read_text()) if kept.exists() else 0.0
+    if (run / "report.json").exists() and before:
+        return before
+    seconds = before + gair(
         "pretrain", train, "-o", run, "--config", config, *words, "-j", threads, threads=threads
     )
+    kept.write_text(f"{seconds:.1f}\n")
+    return seconds

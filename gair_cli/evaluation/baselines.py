@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.geo import coordinates
+from gair_cli.geo.coordinates import spherical_harmonics, unit_sphere_xyz
 from gair_cli.records import EARTH_RADIUS_M
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def coordinate_features(name: str, lonlat: Floats) -> Floats:
     if name == "lonlat":
         return lonlat
     if name == "xyz":
-        return np.asarray(coordinates.unit_sphere_xyz(lonlat), dtype=np.float64)
+        return np.asarray(unit_sphere_xyz(lonlat), dtype=np.float64)
     orders = {f"harmonics_L{order}": order for order in HARMONIC_ORDERS}
     return harmonics(lonlat, orders[name])
 
 
 def harmonics(lonlat: Floats, order: int) -> Floats:
     """Return the real spherical harmonics of degrees 1 to `order` - 1: (N, order^2 - 1)."""
-    basis = np.asarray(coordinates.spherical_harmonics(lonlat, order - 1), dtype=np.float64)
+    basis = np.asarray(spherical_harmonics(lonlat, order - 1), dtype=np.float64)
     return basis[:, 1:]  # (N, order^2 - 1): degree 0 is the intercept
 
 
@@ -83,7 +83,7 @@ def idw(lonlat: Floats, targets: Floats, *, folds: Ints, k: int = IDW_NEIGHBOURS
     Returns:
         (N, K) float64.
     """
-    xyz = np.asarray(coordinates.unit_sphere_xyz(lonlat), dtype=np.float64)
+    xyz = np.asarray(unit_sphere_xyz(lonlat), dtype=np.float64)
     prediction = np.empty_like(targets, dtype=np.float64)
     for fold in np.unique(folds):
         train, test = folds != fold, folds == fold

@@ -13,8 +13,8 @@ import numpy as np
 
 from gair_cli.evaluation import bootstrap
 from gair_cli.evaluation.bootstrap import Interval
-from gair_cli.evaluation.place_reader import PlaceReader, displaced
-from gair_cli.evaluation.retrieval import Gallery, chance_scores, direction_scores
+from gair_cli.evaluation.place_reader import PlaceReader, displaced, grid_positions
+from gair_cli.evaluation.retrieval import CHANCE, Gallery, chance_scores, direction_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SHIFTS_M: Final = (20.0, 50.0, 100.0)
 GRID_STEP_M: Final = 20.0
 FOUND_WITHIN_M: Final = 50.0
+IN_OWN_TILE: Final = "SV->place in own tile"
+LOCATED: Final = f"within {FOUND_WITHIN_M:g} m on a {GRID_STEP_M:g} m grid"
 AT_PHOTO: Final = "at the photo"
 TILE_MEAN: Final = "tile mean"
 
@@ -78,7 +80,7 @@ def city_scores(
         places[moved_by(shift)] = reader.read(moved, photos.tile_of, radius_m=photos.radius_m)
     places[TILE_MEAN] = reader.tile_means(photos.tile_of)
     scores = both_ways(photos.sv, places, gallery, names=("SV", "RS"))
-    return [*scores, located_score(reader, photos, gallery)]
+    return [*scores, *located_scores(reader, photos, gallery)]
 
 
 def both_ways(
@@ -102,22 +104,37 @@ def both_ways(
     return scores
 
 
-def located_score(reader: PlaceReader, photos: CityPhotos, gallery: Gallery) -> Score:
-    """Score the share of photos (percent) found within 50 m in their own tile on a 20 m grid."""
-    metres = np.empty(len(photos.xy))
+def located_scores(reader: PlaceReader, photos: CityPhotos, gallery: Gallery) -> list[Score]:
+    """Score the share of photos (percent) found within 50 m in their own tile on a 20 m grid.
+
+    Returns:
+        The share, and that of a random point of the grid.
+    """
+    metres, by_chance = np.empty(len(photos.xy)), np.empty(len(photos.xy))
     for tile in np.unique(photos.tile_of):
         rows = np.flatnonzero(photos.tile_of == tile)
-        radius = float(np.median(photos.radius_m[rows]))
+        radius, size = float(np.median(photos.radius_m[rows])), reader.size_m[tile]
         found = reader.locate(photos.sv[rows], int(tile), step_m=GRID_STEP_M, radius_m=radius)
-        offset = (found - photos.xy[rows]) / 2.0 * reader.size_m[tile]
-        metres[rows] = np.hypot(offset[:, 0], offset[:, 1])
+        metres[rows] = _distances(found, photos.xy[rows], size)
+        grid = grid_positions(size, GRID_STEP_M)
+        near = [(_distances(grid, xy, size) <= FOUND_WITHIN_M).mean() for xy in photos.xy[rows]]
+        by_chance[rows] = near
     share = bootstrap.mean_interval(metres <= FOUND_WITHIN_M, gallery.draws)
-    return gallery.score(
-        Interval(100.0 * share.value, 100.0 * share.low, 100.0 * share.high),
-        task="SV->place in own tile",
-        method=AT_PHOTO,
-        metric=f"within {FOUND_WITHIN_M:g} m on a {GRID_STEP_M:g} m grid",
-    )
+    chance = float(by_chance.mean())
+    found_by = {
+        AT_PHOTO: Interval(100.0 * share.value, 100.0 * share.low, 100.0 * share.high),
+        CHANCE: Interval(100.0 * chance, np.nan, np.nan),
+    }
+    return [
+        gallery.score(interval, task=IN_OWN_TILE, method=method, metric=LOCATED)
+        for method, interval in found_by.items()
+    ]
+
+
+def _distances(first: Floats, second: Floats, size_m: Floats) -> Floats:
+    """Metres (N,) between positions (N, 2) in one tile; `second` may be one position (2,)."""
+    offset = (first - second) / 2.0 * size_m
+    return np.hypot(offset[:, 0], offset[:, 1])
 
 
 def moved_by(shift_m: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from gair_cli.evaluation.bootstrap import Interval
 
@@ -77,11 +77,18 @@ class ScoreSource:
         )
 
 
-def scores_table(scores: Iterable[Score], *, decimals: int = 3) -> str:
+def scores_table(
+    scores: Iterable[Score], *, decimals: int = 3, with_interval: Collection[str] | None = None
+) -> str:
     """Lay scores out with a block a task, a line a method and a column a split and metric.
 
+    Args:
+        scores: In the order in which tasks, methods and columns are to come.
+        decimals: Of every number.
+        with_interval: Metrics whose cells are `value [low, high]`; None means all.
+
     Returns:
-        Text with aligned columns; each cell is `value [low, high]`.
+        Text with aligned columns.
     """
     scores = list(scores)
     one_split = len({score.split for score in scores}) == 1
@@ -89,8 +96,10 @@ def scores_table(scores: Iterable[Score], *, decimals: int = 3) -> str:
     for task, rows in _grouped(scores).items():
         names = [row.metric if one_split else f"{row.metric}, {row.split}" for row in rows]
         columns, methods = (list(dict.fromkeys(x)) for x in (names, [row.method for row in rows]))
+        plain = [with_interval is not None and row.metric not in with_interval for row in rows]
         cells = {
-            (row.method, name): _cell(row, decimals) for row, name in zip(rows, names, strict=True)
+            (row.method, name): _cell(row, decimals, plain=bare)
+            for row, name, bare in zip(rows, names, plain, strict=True)
         }
         body = [[m, *(cells.get((m, column), "") for column in columns)] for m in methods]
         blocks.append(aligned([[f"{task} (n = {max(r.n for r in rows):,})", *columns], *body]))
@@ -120,10 +129,10 @@ def _grouped(scores: Iterable[Score]) -> dict[str, list[Score]]:
     return groups
 
 
-def _cell(score: Score, decimals: int) -> str:
+def _cell(score: Score, decimals: int, *, plain: bool) -> str:
     if math.isnan(score.value):
         return "-"
-    if math.isnan(score.low):
+    if plain or math.isnan(score.low):
         return f"{score.value:.{decimals}f}"
     return f"{score.value:.{decimals}f} [{score.low:.{decimals}f}, {score.high:.{decimals}f}]"
 

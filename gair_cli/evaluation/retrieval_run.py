@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +21,6 @@ from gair_cli.geo.tileset import TileSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Progress = Callable[[int], None]
 
 ALL_SPLITS: Final = "all"
+
+_WITH_INTERVAL: Final = ("R@10", city.LOCATED)
+"""The table would be too wide with all of them; the record has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ class RetrievalReport:
 
     def to_text(self) -> str:
         """Return the tables that people read."""
-        legend = "value [95 % interval by bootstrap of spatial blocks]; R@k and within: percent"
-        return f"{scores_table(self.scores, decimals=1)}\n\n{legend}"
+        table = scores_table(self.scores, decimals=1, with_interval=_WITH_INTERVAL)
+        legend = "R@k and within: percent; [95 % interval by bootstrap of spatial blocks]"
+        return f"{table}\n\n{legend}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def run_retrieval(
     )
     blocks = gallery.draws.counts.shape[1]
     first = (
-        f"model {Path(reference.name).name}, {len(gallery)} of {found} photos of split {request.split}, "
+        f"model {Path(reference.name).name}, {len(gallery)} of {found} photos of split "
+        f"{request.split}, "
         f"{len(np.unique(vectors.tile_of))} tiles, {blocks} blocks; displaced queries stay in "
         "their own tile"
     )

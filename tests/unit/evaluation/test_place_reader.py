@@ -53,6 +53,8 @@ def test_city_scores_are_perfect_for_the_places_own_vectors_and_fall_with_the_sh
     assert found["SV->RS", "tile mean", "R@10"] < 40.0
     located = found["SV->place in own tile", "at the photo", "within 50 m on a 20 m grid"]
     assert located == 100.0
+    chance = found["SV->place in own tile", "chance", "within 50 m on a 20 m grid"]
+    assert chance == pytest.approx(100 * np.pi * 50**2 / 960**2, rel=0.1)
 
 
 def test_displaced_positions_lie_at_the_distance_and_inside_the_tile():

@@ -101,17 +101,17 @@ class DenseField:
     ) -> None:
         """Add what one tile says, weighted, where it has a say."""
         total, weights, valid = sums
-        weight = self.lattice.weight(tile, pixels) * inside
-        rows = np.flatnonzero(weight > 0)
+        rows = np.flatnonzero(self.lattice.holds(tile, pixels) & inside)
         if encoded.tokens is None or not len(rows):
             return
+        weight = self.lattice.weight(tile, pixels[rows])
         xy = self.lattice.position(tile, pixels[rows])
         valid[rows] |= _pixel_values(encoded.valid, xy)
-        weights[rows] += weight[rows]
+        weights[rows] += weight
         for start in range(0, len(rows), QUERY_ROWS):
             part = slice(start, start + QUERY_ROWS)
             read = self._query(encoded.tokens, xy[part], radius_m)
-            scale = torch.from_numpy(weight[rows[part]].astype(np.float32)).to(self.device)
+            scale = torch.from_numpy(weight[part].astype(np.float32)).to(self.device)
             total.index_add_(0, torch.from_numpy(rows[part]).to(self.device), read * scale[:, None])
 
     def _query(self, tokens: torch.Tensor, xy: np.ndarray, radius_m: float) -> torch.Tensor:

@@ -94,6 +94,12 @@ class Lattice:
         across = self.columns.between(low[0], high[0])
         return [(i, j) for j in self.rows.between(low[1], high[1]) for i in across]
 
+    def holds(self, tile: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
+        """Return which positions (N, 2) in scene pixels a tile holds; (N,) bool."""
+        start = np.array([self.columns.starts[tile[0]], self.rows.starts[tile[1]]])
+        size = np.array([self.columns.size, self.rows.size])
+        return np.asarray(((pixels >= start) & (pixels <= start + size)).all(axis=1))
+
     def weight(self, tile: tuple[int, int], pixels: np.ndarray) -> np.ndarray:
         """Return a tile's weight at positions (N, 2) in scene pixels, before the division."""
         across = self.columns.weight(tile[0], pixels[:, 0])

@@ -50,7 +50,7 @@ class Stretch:
         valid = np.isfinite(values).all(axis=1)
         pixels = np.concatenate([bright * 255, valid[:, None] * 255.0], axis=1)
         pixels[~valid] = 0
-        return np.rint(pixels).astype(np.uint8)
+        return np.asarray(np.rint(pixels), np.uint8)
 
 
 def percentile_stretch(values: np.ndarray) -> Stretch:
@@ -157,7 +157,7 @@ def table_picture(source: Path, output: Path) -> int:
     figure = Figure(figsize=(10, 7), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     size = float(np.clip(40_000 / len(lonlat), 2, 40))
-    axes.scatter(*lonlat.T, c=colours, s=size, linewidths=0)
+    axes.scatter(lonlat[:, 0], lonlat[:, 1], c=colours, s=size, linewidths=0)
     middle = np.radians(np.abs(lonlat[:, 1].mean()))
     axes.set_aspect(1 / max(np.cos(middle), 0.2))
     axes.set(xlabel="longitude", ylabel="latitude")

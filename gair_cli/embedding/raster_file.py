@@ -17,7 +17,7 @@ from gair_cli.embedding.raster import (
     plan_raster,
     write_components,
 )
-from gair_cli.embedding.scenes import Scene, band_files, open_scene
+from gair_cli.embedding.scenes import Scene, open_scene
 from gair_cli.embedding.towers import rs_config
 from gair_cli.errors import DataError
 from gair_cli.geo.outputs import fingerprint, open_workspace
@@ -95,7 +95,7 @@ def prepare_raster(model: GairModel, facts: ModelFacts, request: RasterRequest) 
     options = request.options
     identity = {
         "command": "raster",
-        "scene": [fingerprint(file) for file in band_files(request.scene)],
+        "scene": [fingerprint(file) for file in scene.files],
         "model": facts.sha256,
         "config": facts.config_hash,
         "options": options.to_dict(),

@@ -1,29 +1,31 @@
 """A scene as the raster command reads it: windows of the model's bands, NaN where nothing is.
 
-A scene is one raster, or a folder of one-band files on the same grid whose names are the bands.
+Model tiles overlap and lie across the file's blocks, so pixels are read in blocks of 512 that are
+kept for a while: each is decoded about once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from gair_cli.embedding.grid import to_pixels
-from gair_cli.errors import DataError, InputError
+from gair_cli.geo import scenes as geo_scenes
 from gair_cli.geo.rasters import raster_info, read_window
+from gair_cli.geo.scenes import SceneOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from gair_cli.data.transforms import RsInput
     from gair_cli.embedding.grid import Grid
-    from gair_cli.geo.rasters import RasterInfo
     from gair_cli.records import Transform
 
-SUFFIXES: Final = (".tif", ".tiff", ".jp2")
+BLOCK: Final = 512
+KEPT_BYTES: Final = 192 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,27 @@ class Scene:
     """A raster whose bands are the model's, in its order.
 
     Attributes:
+        files: Its files.
         sources: One (file, band number from 1) a band.
         crs: `EPSG:n` or WKT.
         transform: Of any orientation.
         width: Columns.
         height: Rows.
         nodata: The value of a pixel that is none, or None.
+        alpha: (file, band number) of a band that is 0 where there is no pixel, or None.
     """
 
-    sources: tuple[tuple[Path, int], ...]
+    files: tuple[Path, ...]
+    sources: tuple[tuple[str, int], ...]
     crs: str
     transform: Transform
     width: int
     height: int
     nodata: float | None
+    alpha: tuple[str, int] | None = None
+    _blocks: OrderedDict[tuple[int, int], np.ndarray] = field(
+        default_factory=OrderedDict, compare=False, repr=False
+    )
 
     def read(self, col: int, row: int, width: int, height: int) -> np.ndarray:
         """Return a window (C, height, width) float32, NaN where a value is nodata.
@@ -52,15 +61,37 @@ class Scene:
         Raises:
             InputError: When a file cannot be decoded.
         """
-        window = (col, row, width, height)
-        files = list(dict.fromkeys(path for path, _ in self.sources))
         out = np.empty((len(self.sources), height, width), np.float32)
-        for path in files:
-            places = [i for i, (file, _) in enumerate(self.sources) if file == path]
-            bands = [self.sources[i][1] for i in places]
-            out[places] = read_window(path, window, bands=bands)
+        for top in range(row // BLOCK * BLOCK, row + height, BLOCK):
+            for left in range(col // BLOCK * BLOCK, col + width, BLOCK):
+                block = self._block(left, top)
+                rows = slice(max(row, top), min(row + height, top + BLOCK))
+                cols = slice(max(col, left), min(col + width, left + BLOCK))
+                into = (slice(None), _moved(rows, row), _moved(cols, col))
+                out[into] = block[:, _moved(rows, top), _moved(cols, left)]
+        return out
+
+    def _block(self, left: int, top: int) -> np.ndarray:
+        """Return a block of pixels, from those kept or from the files."""
+        found = self._blocks.pop((left, top), None)
+        if found is None:
+            found = self._decode(left, top)
+        self._blocks[left, top] = found
+        while len(self._blocks) > 1 and len(self._blocks) * found.nbytes > KEPT_BYTES:
+            self._blocks.popitem(last=False)
+        return found
+
+    def _decode(self, left: int, top: int) -> np.ndarray:
+        window = (left, top, min(BLOCK, self.width - left), min(BLOCK, self.height - top))
+        out = np.empty((len(self.sources), window[3], window[2]), np.float32)
+        for file in dict.fromkeys(file for file, _ in self.sources):
+            places = [i for i, (other, _) in enumerate(self.sources) if other == file]
+            out[places] = read_window(file, window, bands=[self.sources[i][1] for i in places])
         if self.nodata is not None:
             out[out == np.float32(self.nodata)] = np.nan
+        if self.alpha is not None:
+            alpha = read_window(self.alpha[0], window, bands=[self.alpha[1]])[0]
+            out[:, alpha == 0] = np.nan
         return out
 
     def holds(self, pixels: np.ndarray) -> np.ndarray:
@@ -73,11 +104,16 @@ class Scene:
         return to_pixels(grid.centres(), self.transform)
 
 
+def _moved(part: slice, start: int) -> slice:
+    """Return a slice counted from another start."""
+    return slice(part.start - start, part.stop - start)
+
+
 def open_scene(
     path: Path,
     wanted: RsInput,
     *,
-    band_names: Sequence[str] | None = None,
+    band_names: tuple[str, ...] | None = None,
     nodata: float | None = None,
     assume_crs: str | None = None,
 ) -> Scene:
@@ -85,9 +121,10 @@ def open_scene(
 
     Args:
         path: The file or folder.
-        wanted: The model's input.
+        wanted: The model's input; its nodata value is used where neither the caller nor the
+            scene says one.
         band_names: Names for the raster's bands, in its order.
-        nodata: The value of a pixel that is none, where the file does not say.
+        nodata: The value of a pixel that is none.
         assume_crs: The CRS, where the file has none.
 
     Returns:
@@ -97,57 +134,23 @@ def open_scene(
         InputError: When nothing can be read there.
         DataError: When there is no CRS, a band is missing, or files of a folder do not fit.
     """
-    files = band_files(path)
-    infos = [raster_info(file) for file in files]
-    first = infos[0]
-    if any((i.width, i.height, i.transform) != (first.width, first.height, first.transform)
-           for i in infos):  # fmt: skip
-        raise DataError(f"the files in {path} have different grids", hint="resample them first")
-    crs = first.crs or assume_crs
-    if crs is None or not first.has_transform:
-        raise DataError(f"{path} has no CRS or no georeference", hint="pass --assume-crs EPSG:n")
-    names, places = _bands(files, infos)
-    if band_names is not None and len(band_names) != len(names):
-        raise DataError(f"{len(band_names)} band names for the {len(names)} bands of {path}")
-    chosen = wanted.select(list(band_names or names))
-    void = next((v for v in (nodata, first.nodata, wanted.nodata) if v is not None), None)
-    sources = tuple(places[at] for at in chosen)
-    return Scene(sources, crs, first.transform, first.width, first.height, void)
+    stack = path.is_dir()
+    options = SceneOptions(band_names=band_names, nodata=nodata, assume_crs=assume_crs, stack=stack)
+    name, files = geo_scenes.inputs_of([path], stack=stack)[0]
+    found = geo_scenes.open_scene(name, files, options=options)
+    chosen = wanted.select(found.bands)
+    return Scene(
+        files=found.files,
+        sources=tuple(found.sources[at] for at in chosen),
+        crs=found.crs,
+        transform=found.transform,
+        width=found.width,
+        height=found.height,
+        nodata=wanted.nodata if found.nodata is None else found.nodata,
+        alpha=_alpha_of(found.mask),
+    )
 
 
-def band_files(path: Path) -> list[Path]:
-    """Return the raster files of a scene, in the order of their names.
-
-    Raises:
-        InputError: When nothing is there, or a folder has no raster.
-    """
-    if not path.exists() and "://" not in str(path) and not str(path).startswith("/vsi"):
-        raise InputError(f"{path} does not exist", hint="check the path")
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"{path} has no raster files", hint="give a GeoTIFF, or a folder of bands")
-    return files
-
-
-def _bands(
-    files: Sequence[Path], infos: Sequence[RasterInfo]
-) -> tuple[list[str], list[tuple[Path, int]]]:
-    """Return the names of all bands of a scene and where each is; alpha is no band.
-
-    In a folder of one-band files the names are the files': the part after the last `_` or `-`.
-    """
-    names, places = [], []
-    for file, info in zip(files, infos, strict=True):
-        single = len(files) > 1 and info.count == 1
-        found = [_name_of(file)] if single and not info.named else list(info.bands)
-        for number, name in enumerate(found, start=1):
-            if number != info.alpha:
-                names.append(name)
-                places.append((file, number))
-    return names, places
-
-
-def _name_of(file: Path) -> str:
-    return file.stem.replace("-", "_").rpartition("_")[2]
+def _alpha_of(mask: str | None) -> tuple[str, int] | None:
+    number = None if mask is None else raster_info(mask).alpha
+    return None if mask is None or number is None else (mask, number)

@@ -6,6 +6,7 @@ query is embedded by the table's own model and in its space; anything else is re
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ from gair_cli.embedding.table import (
 )
 from gair_cli.errors import DataError, InputError, ModelError, UsageError
 from gair_cli.geo.coordinates import great_circle_m
+from gair_cli.geo.geoparquet import with_points
 from gair_cli.geo.photos import read_headers
+from gair_cli.geo.tables import relative_paths
 from gair_cli.search.exact import Hits, search_vectors
 
 if TYPE_CHECKING:
@@ -92,6 +95,36 @@ class SearchResult:
     lonlat: tuple[float, float] | None
     others: np.ndarray
     meta: EmbeddingMeta
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return query and results as plain values, for JSON."""
+        return {
+            "query": self.query.label,
+            "lonlat": self.lonlat,
+            "model_sha256": self.meta.model_sha256,
+            "space": self.meta.space,
+            "results": self.frame.to_dicts(),
+        }
+
+    def table(self, *, source: Path, output: Path | None) -> pl.DataFrame:
+        """Return the rows with `geometry` and `bbox`, where any place is known.
+
+        Args:
+            source: The table that was searched; its `path` column starts from its folder.
+            output: Where the rows will be written: paths become relative to its folder, or
+                absolute for stdout (None).
+        """
+        frame = self.frame
+        if "path" in frame.columns:
+            root = source.absolute().parent
+            paths = [
+                None if text is None else os.path.normpath(root / text) for text in frame["path"]
+            ]
+            shown = paths if output is None else relative_paths(paths, output.absolute().parent)
+            frame = frame.with_columns(pl.Series("path", shown, dtype=pl.String))
+        if not np.isfinite(self.others).any():
+            return frame
+        return with_points(frame, frame.select("lon", "lat").to_numpy())
 
 
 def search_table(

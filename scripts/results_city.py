@@ -21,10 +21,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from earth_pipeline import gair
-from gair_cli.geo.probe import probe_pairs
 
 from gair_cli.errors import GairError
 from gair_cli.evaluation.report import markdown
+from gair_cli.geo.probe import probe_pairs
 from gair_cli.geo.tileset import TileSet
 
 HERE: Final = Path(__file__).resolve().parent

@@ -13,7 +13,8 @@ from gair_cli.geo.frames import read_frame
 from gair_cli.geo.outputs import fingerprint, open_workspace
 from gair_cli.geo.packing_stream import PackOptions, pack_rows, remove_if_empty, remove_parts
 from gair_cli.geo.pairing import block_splits
-from gair_cli.geo.shards import SCHEMA_VERSION, ShardReader
+from gair_cli.geo.shards import ShardReader
+from gair_cli.geo.shards_info import SCHEMA_VERSION
 from gair_cli.geo.tables import ColumnNames
 from gair_cli.geo.tileset import TileSet
 from gair_cli.geo.writers import write_parquet

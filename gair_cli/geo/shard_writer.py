@@ -72,7 +72,7 @@ def write_shard(
     Returns:
         The shard, and the sample that did not fit any more (None at the end).
     """
-    writer = _rust.TarWriter(str(path))
+    writer = _rust.TarWriter(path)
     frames, size, sample = [], 0, first
     while True:
         frames.append(_add(writer, sample, name))
@@ -92,7 +92,7 @@ def _add(writer: Any, sample: Sample, shard: str) -> pl.DataFrame:
         for number, photo in enumerate(sample.photos)
     ]
     n = len(sample.photos)
-    found = {
+    found: dict[str, list[Any]] = {
         "shard": [shard] * n,
         "tile_offset": [tile and tile[0]] * n,
         "tile_length": [tile and tile[1]] * n,

@@ -15,23 +15,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import polars as pl
 
 from gair_cli.errors import DataError, InputError
-from gair_cli.geo.tileset import BandStatistics
+from gair_cli.geo.shards_info import KIND, ShardsInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-SCHEMA_VERSION: Final = 1
-KIND: Final = "training shards"
+    from gair_cli.geo.tileset import BandStatistics
+
 INDEX_SCHEMA: Final[dict[str, pl.DataType]] = {
     "sample_id": pl.String(),
     "tile_id": pl.String(),
@@ -55,74 +52,6 @@ INDEX_SCHEMA: Final[dict[str, pl.DataType]] = {
     "sha256": pl.String(),
 }
 """Columns of `index.parquet`; the user's own come after them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShardsInfo:
-    """What `dataset.json` says.
-
-    Attributes:
-        bands: Band names in the tiles' order; empty without tiles.
-        dtype: Of the tiles, or None.
-        nodata: The value of a pixel that is none, or None.
-        statistics: One entry a band.
-        counts: `samples`, `tiles`, `photos`, `shards`, and samples by split under `splits`.
-        short_side: Longest short side of a photo in pixels.
-        plan_hash: Of the inputs and options that made the shards.
-    """
-
-    bands: tuple[str, ...]
-    dtype: str | None
-    nodata: float | None
-    statistics: tuple[BandStatistics, ...]
-    counts: Mapping[str, Any]
-    short_side: int
-    plan_hash: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content of `dataset.json`."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "kind": KIND,
-            "bands": [
-                {"name": name, "statistics": _to_json(values)}
-                for name, values in zip(self.bands, self.statistics, strict=True)
-            ],
-            "dtype": self.dtype,
-            "nodata": self.nodata,
-            "counts": dict(self.counts),
-            "short_side": self.short_side,
-            "plan_hash": self.plan_hash,
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Read the content of `dataset.json`.
-
-        Raises:
-            KeyError: If a field is missing.
-        """
-        found = [band["statistics"] for band in content["bands"]]
-        return cls(
-            bands=tuple(band["name"] for band in content["bands"]),
-            dtype=content["dtype"],
-            nodata=content["nodata"],
-            statistics=tuple(_from_json(one) for one in found),
-            counts=content["counts"],
-            short_side=content["short_side"],
-            plan_hash=content["plan_hash"],
-        )
-
-
-def _to_json(one: BandStatistics) -> dict[str, float | None]:
-    """Return statistics for JSON, which has no NaN."""
-    values = {"min": one.minimum, "max": one.maximum, "mean": one.mean, "std": one.std}
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def _from_json(content: Mapping[str, float | None]) -> BandStatistics:
-    values = [content[name] for name in ("min", "max", "mean", "std")]
-    return BandStatistics(*(math.nan if value is None else value for value in values))
 
 
 class ShardReader:
@@ -193,7 +122,8 @@ class ShardReader:
 
     def verify(self, row: int) -> bool:
         """Tell whether a sample's bytes still have the hash of the index."""
-        return sample_hash(self.tile_bytes(row), self.photo_bytes(row)) == self.index["sha256"][row]
+        expected = str(self.index["sha256"][row])
+        return sample_hash(self.tile_bytes(row), self.photo_bytes(row)) == expected
 
     def close(self) -> None:
         """Close the shards; reading opens them again."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from gair_cli.geo.geoparquet import BBOX, geo_metadata
-from gair_cli.geo.shards import ShardsInfo
+from gair_cli.geo.shards_info import ShardsInfo
 from gair_cli.geo.tileset import BandStatistics
 
 if TYPE_CHECKING:
@@ -113,6 +113,6 @@ def pooled_statistics(used: pl.DataFrame) -> tuple[BandStatistics, ...]:
     spread = np.sqrt((weight * square).sum(axis=0) / total)
     lows, highs = np.fmin.reduce(low, axis=0), np.fmax.reduce(high, axis=0)  # NaN if all are
     return tuple(
-        BandStatistics(*(float(value) for value in values))
-        for values in zip(lows, highs, centre, spread, strict=True)
+        BandStatistics(float(a), float(b), float(c), float(d), count=round(float(n)))
+        for a, b, c, d, n in zip(lows, highs, centre, spread, weight.sum(axis=0), strict=True)
     )

@@ -7,34 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 
-from gair_cli.data.dataset import TrainingData
-from gair_cli.data.transforms import BandStatistics
-from gair_cli.errors import DataError
 from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.shards import ShardReader
 from gair_cli.models.config import ModelConfig, model_config
 from gair_cli.models.gair import new_model
-from gair_cli.training.bank import CellSampler, queued_rows
+from gair_cli.training.inputs import DataInputs, band_statistics, data_inputs, towers_of
 from gair_cli.training.interrupts import deferred_interrupts
 from gair_cli.training.loop import Loop, LoopInputs
 from gair_cli.training.report import draw_curve
 from gair_cli.training.run_folder import RunFolder, open_run, write_config
-from gair_cli.training.steps import PAIR, PHOTO, TILE, Steps
-from gair_cli.training.validation import validation_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from gair_cli.models.config import Tower
     from gair_cli.training.config import Recipe
-
-TRAIN, VALIDATION = "train", "val"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ def pretrain(
         data = fingerprint(train)
         plan = {"command": "pretrain", "data": data, "model": config.to_dict(),
                 "recipe": recipe.plan()}  # fmt: skip
-        inputs = _data_inputs(reader, config, recipe)
+        inputs = data_inputs(reader, config, recipe)
         folder = open_run(run, plan, overwrite=overwrite)
         if folder.status == "finished":
             return _finished(folder)
@@ -123,7 +112,7 @@ def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[s
     """
     with ShardReader(train) as reader:
         config = model_config(model, bands=band_statistics(reader), towers=towers_of(reader))
-        inputs = _data_inputs(reader, config, recipe)
+        inputs = data_inputs(reader, config, recipe)
     rows = sum(len(kind) for kind in inputs.steps.kinds)
     numbers = sum(value.numel() for value in new_model(config, seed=recipe.seed).parameters())
     epochs = recipe.steps / inputs.steps.steps_per_epoch
@@ -134,93 +123,8 @@ def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[s
     ]
 
 
-def towers_of(reader: ShardReader) -> tuple[Tower, ...]:
-    """Return the towers that the data can feed."""
-    there: list[Tower] = ["rs"] if reader.has_tiles else []
-    if reader.has_photos:
-        there.append("sv")
-    return (*there, "location")
-
-
-def band_statistics(reader: ShardReader) -> BandStatistics | None:
-    """Return bands and statistics of the tiles in use, or None without tiles."""
-    if not reader.has_tiles:
-        return None
-    return BandStatistics(
-        names=reader.bands,
-        mean=tuple(one.mean for one in reader.statistics),
-        std=tuple(one.std for one in reader.statistics),
-        nodata=reader.info.nodata,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _DataInputs:
-    """The data's half of the loop's inputs."""
-
-    data: TrainingData
-    steps: Steps
-    validation: NDArray[np.int64]
-    recipe: Recipe
-    sampler: CellSampler | None
-
-    def bank(self, step: int) -> torch.Tensor | None:
-        """Return the further coordinates of a step."""
-        config = self.recipe.bank
-        if config.kind == "none":
-            return None
-        seen = self.steps.rows(step)
-        if self.sampler is not None:
-            rows = self.sampler.draw(seen.rows, step=step, size=config.size)
-            found = [self.data.lonlat(rows, epoch=seen.epoch)]
-        else:
-            queue = queued_rows(self.steps, step, size=config.size)
-            found = [self.data.lonlat(one.rows, epoch=one.epoch) for one in queue]
-        return torch.from_numpy(np.concatenate(found)) if found else None
-
-
-def _data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> _DataInputs:
-    data = TrainingData(
-        reader,
-        rs=config.rs.input if config.rs else None,
-        sv=config.sv.input if config.sv else None,
-        seed=recipe.seed,
-        augment=recipe.augment,
-        cache_mb=recipe.cache_mb,
-    )
-    kinds = _kinds(data, config)
-    split = reader.index["split"].fill_null(TRAIN)
-    order = data.mixed_by_tile()
-    train = order[((split == TRAIN).to_numpy() & (kinds > 0))[order]]
-    if not len(train):
-        raise DataError(
-            f"{reader.path} has no row of split {TRAIN} that the model can use "
-            f"({', '.join(split.unique().sort())} there)",
-            hint="a row needs two of tile, photo and coordinates; check the split",
-        )
-    held_out = np.flatnonzero((split == VALIDATION).to_numpy() & (kinds == kinds.max()))
-    sampler = None
-    if recipe.bank.kind == "sampled":
-        sampler = CellSampler(reader.index["cell"].gather(train), train, seed=recipe.seed)
-    return _DataInputs(
-        data=data,
-        steps=Steps.of(train, kinds[train], recipe=recipe),
-        validation=validation_rows(held_out, recipe.validation_rows, seed=recipe.seed),
-        recipe=recipe,
-        sampler=sampler,
-    )
-
-
-def _kinds(data: TrainingData, config: ModelConfig) -> NDArray[np.int64]:
-    """Return which halves of each row the model uses, 0 for too little to compare."""
-    tile = data.has_tile & (config.rs is not None)
-    photo = data.has_photo & (config.sv is not None)
-    kinds = TILE * tile.astype(np.int64) + PHOTO * photo.astype(np.int64)
-    return kinds if config.location is not None else np.where(kinds == PAIR, PAIR, 0)
-
-
 def _loop(
-    folder: RunFolder, inputs: _DataInputs, config: ModelConfig, *, device: str, data: str
+    folder: RunFolder, inputs: DataInputs, config: ModelConfig, *, device: str, data: str
 ) -> tuple[Loop, int]:
     """Return the loop, new or from the last checkpoint, and the step it starts from."""
     recipe = inputs.recipe

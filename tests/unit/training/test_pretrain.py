@@ -188,7 +188,7 @@ def test_three_bad_steps_in_a_row_go_back_once_and_then_stop(
 
 
 def test_no_training_rows_are_an_error(photo_shards, small_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("gair_cli.training.pretrain.TRAIN", "nowhere")
+    monkeypatch.setattr("gair_cli.training.inputs.TRAIN", "nowhere")
     with pytest.raises(DataError, match="no row of split nowhere"):
         pretrain(photo_shards, tmp_path / "run", model=small_model, recipe=recipe())
     assert not (tmp_path / "run").exists()

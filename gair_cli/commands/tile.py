@@ -94,7 +94,12 @@ def command(scenes: tuple[Path, ...], output: Path, *, dry_run: bool, **given: A
         return
     with progress(plan.tiles, "tiling", unit="tiles") as advance:
         report = tile_scenes(
-            scenes, output, options=options, progress=advance, manifest=_manifest(scenes)
+            scenes,
+            output,
+            options=options,
+            plan=plan,
+            progress=advance,
+            manifest=_manifest(scenes),
         )
     _summarise(report, output)
 

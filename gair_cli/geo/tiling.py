@@ -151,6 +151,7 @@ def plan_tiles(paths: Sequence[Path], options: TilingOptions) -> TilingPlan:
     if not scenes:
         raise failures[0]
     _check_alike(scenes)
+    _check_padding(scenes[0], options)
     counts = [_lattice_length(scene, options) for scene in scenes]
     areas = [_size(scene, options)[0] * _size(scene, options)[1] for scene in scenes]
     pixels = sum(count * area for count, area in zip(counts, areas, strict=True))
@@ -201,6 +202,16 @@ def _check_alike(scenes: Sequence[Scene]) -> None:
         seen[scene.scene_id] = scene.name
 
 
+def _check_padding(scene: Scene, options: TilingOptions) -> None:
+    """Refuse to pad integers without a nodata value, which nobody could tell from pixels.
+
+    Raises:
+        DataError: If so.
+    """
+    if options.partial == "pad" and scene.nodata is None and not scene.dtype.startswith("float"):
+        raise DataError(f"{scene.name} has no nodata value to pad with", hint="pass --nodata VALUE")
+
+
 def _size(scene: Scene, options: TilingOptions) -> tuple[int, int]:
     """Return rows and columns of the scene's tiles."""
     return (scene.height, scene.width) if options.size is None else (options.size, options.size)
@@ -210,9 +221,23 @@ def _stride(scene: Scene, options: TilingOptions) -> tuple[int, int]:
     return _size(scene, options) if options.stride is None else (options.stride, options.stride)
 
 
+def tile_lattice(
+    shape: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], partial: str
+) -> tuple[list[int], list[int]]:
+    """Return the first pixel of each row and of each column of tiles.
+
+    Args:
+        shape: Rows and columns of the scene.
+        size: Rows and columns of a tile.
+        stride: Rows and columns between tiles.
+        partial: `skip`, `pad` or `shift`.
+    """
+    return _rust.tile_lattice(shape, size, stride, partial)
+
+
 def _lattice(scene: Scene, options: TilingOptions) -> tuple[list[int], list[int]]:
     shape, size = (scene.height, scene.width), _size(scene, options)
-    return _rust.tile_lattice(shape, size, _stride(scene, options), options.partial)
+    return tile_lattice(shape, size, _stride(scene, options), options.partial)
 
 
 def _lattice_length(scene: Scene, options: TilingOptions) -> int:
@@ -227,6 +252,7 @@ def tile_scenes(
     options: TilingOptions | None = None,
     progress: Progress | None = None,
     manifest: dict[str, Any] | None = None,
+    plan: TilingPlan | None = None,
 ) -> TilingReport:
     """Cut scenes into the tile set at `output`.
 
@@ -236,6 +262,7 @@ def tile_scenes(
         options: How to cut.
         progress: Called with the number of tiles that were looked at.
         manifest: What the side manifest says besides.
+        plan: What `plan_tiles` returned for the same scenes and options, if it was called.
 
     Returns:
         What was done. A scene that cannot be read is in `bad` and leaves no tile.
@@ -247,7 +274,7 @@ def tile_scenes(
         DiskFullError: If the disk or the file-size limit is reached; finished shards are kept.
     """
     options = options or TilingOptions()
-    plan = plan_tiles(scenes, options)
+    plan = plan or plan_tiles(scenes, options)
     earlier = opened_for_append(output, plan.scenes, options) if options.append else None
     content: dict[str, Any] = {
         "command": "tile",
@@ -263,6 +290,7 @@ def tile_scenes(
             return _nothing_to_do(earlier, plan.bad)
     workspace = open_workspace(output, content, overwrite=options.overwrite or options.append)
     if workspace.status == "finished":
+        shutil.rmtree(output / PARTS, ignore_errors=True)
         return _nothing_to_do(TileSet.open(output), plan.bad)
     with _full_disks_named():
         return _Run(workspace, plan, options, progress, earlier).finish(manifest or {}, content)
@@ -320,8 +348,8 @@ class _Run:
         if rows.is_empty():
             raise self._no_tiles()
         info = self._write_tables(rows, plan_hash(content))
-        shutil.rmtree(self._workspace.folder / PARTS)
         self._workspace.finish_folder({**manifest, "command": "tile", "plan": content})
+        shutil.rmtree(self._workspace.output / PARTS)
         return self._report(info)
 
     def _report(self, info: TileSetInfo) -> TilingReport:

@@ -60,13 +60,12 @@ pub(crate) fn open(path: &str) -> Result<Dataset> {
 }
 
 /// GDAL often begins its message with the file's name, which our errors say already.
-fn short(message: &str, path: &str) -> String {
+pub(crate) fn short(message: &str, path: &str) -> String {
     let rest = message
         .strip_prefix(&format!("`{path}' "))
         .unwrap_or(message);
-    rest.strip_prefix(&format!("{path}: "))
-        .unwrap_or(rest)
-        .to_owned()
+    let rest = rest.strip_prefix(path).unwrap_or(rest);
+    rest.trim_start_matches([':', ',', ' ']).to_owned()
 }
 
 /// Describes a raster.
@@ -160,6 +159,6 @@ pub fn read_window(
     let sample = sample.ok_or_else(|| Error::Unusable(format!("{path}: complex values")))?;
     let mut data = vec![0; bands.len() * window.width * window.height * sample.size()];
     ffi::read(&dataset, bands, window, sample, &mut data)
-        .map_err(|message| Error::unreadable(path, message))?;
+        .map_err(|message| Error::unreadable(path, short(&message, path)))?;
     Ok((sample, [bands.len(), window.height, window.width], data))
 }

@@ -120,7 +120,7 @@ impl Scene {
         } else {
             ffi::read(&dataset, &group.numbers, window, group.sample, &mut data)
         };
-        read.map_err(|message| Error::unreadable(&group.path, message))?;
+        read.map_err(|message| Error::unreadable(&group.path, info::short(&message, &group.path)))?;
         if let Ok(mut idle) = self.idle.lock() {
             idle.entry(group.path.clone()).or_default().push(dataset);
         }

@@ -32,5 +32,6 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     raster::register(module)?;
     #[cfg(feature = "gdal")]
     tiling::register(module)?;
+    module.delattr("__all__")?; // pyo3 makes one, the stub file is the list of names
     Ok(())
 }

@@ -9,6 +9,7 @@ from gair_cli.demo.parallel import Workers
 from gair_cli.demo.place import place_of
 from gair_cli.demo.write_scenes import acquisition_of, block_count, scene_name, write_scene
 from gair_cli.demo.write_tables import gather_photo_rows, write_photos, write_points
+from gair_cli.geo.build import require_gdal
 from gair_cli.geo.outputs import open_workspace
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def make_city(
         OutputExistsError: If something else is at `output`.
         MissingPackageError: In a build without GDAL.
     """
+    require_gdal("making a scene")
     workspace = open_workspace(output, options.plan(), overwrite=overwrite)
     if workspace.status == "finished":
         return "finished"

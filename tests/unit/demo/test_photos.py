@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gair_cli.demo.acquisition import plan_acquisition
 from gair_cli.demo.camera import EYE_M, Camera, project, rays
 from gair_cli.demo.city import City
 from gair_cli.demo.exif import save_photo
 from gair_cli.demo.picture import draw_photo
 from gair_cli.demo.place import place_of
+from gair_cli.demo.scene import render_block
 from gair_cli.demo.shots import PhotoPlan, plan_shots
 from gair_cli.demo.sky import Weather, paint_sky, sun_position
 from gair_cli.geo.coordinates import from_lonlat
@@ -61,6 +63,28 @@ def test_moving_30_metres_or_turning_changes_a_photo_more_than_noise(city, shots
     assert min(moved) > 1.5 * max(noise)
     assert np.mean(moved) > 4 * np.mean(noise)
     assert np.mean(turned) > 4 * np.mean(noise)
+
+
+def test_photos_are_greener_where_the_satellite_sees_green_and_not_where_mirrored():
+    city, plan = City(2, 2560.0), PhotoPlan(2, 32, 24, panorama=True)
+    taken = plan_shots(city, place_of(2), plan, range(160))
+    acquisition = plan_acquisition(2, 0, lon=13.0, lat=50.0)
+    pixels, _ = render_block(city, acquisition, column=0, row=0, width=256, height=256)
+    near, red = pixels[7].astype(float), pixels[3].astype(float)
+    index = (near - red) / (near + red + 1)
+    column, row = (
+        (np.array([shot.x for shot in taken]) // 10).astype(int),
+        255 - (np.array([shot.y for shot in taken]) // 10).astype(int),
+    )
+    colours = np.array(
+        [
+            draw_photo(city, shot.camera(plan), SUNNY, np.random.default_rng(0)).mean(axis=(0, 1))
+            for shot in taken
+        ]
+    )
+    greenness = colours[:, 1] - colours[:, [0, 2]].mean(axis=1)
+    assert np.corrcoef(index[row, column], greenness)[0, 1] > 0.4
+    assert abs(np.corrcoef(index[row, 255 - column], greenness)[0, 1]) < 0.25
 
 
 def test_looking_up_is_sky_and_down_is_ground():

@@ -23,9 +23,7 @@ S2 = "B1,B2,B3,B4,B5,B6,B7,B8,B8A,B9,B11,B12"
 UTM33 = (10.0, 0.0, 384470.0, 0.0, -10.0, 5820450.0)
 
 
-def made_scene(
-    path, *, size=(200, 220), bands=3, seed=0, crs="EPSG:32633", transform=UTM33, **more
-):
+def made_scene(path, *, size=(200, 220), bands=3, seed=0, crs="EPSG:32633", **more):
     """Write a made scene and return its pixels."""
     shape = (bands, *size)
     pixels = np.random.default_rng(seed).integers(1, 4000, shape).astype(np.uint16)

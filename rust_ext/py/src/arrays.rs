@@ -1,9 +1,7 @@
-//! Pixels between Rust's bytes and numpy's arrays.
+//! Pixels from Rust's bytes to numpy's arrays.
 use gair_core::shard::{DecodedTile, SampleType};
-use numpy::{IntoPyArray, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::PyValueError;
+use numpy::IntoPyArray;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 /// Views little-endian bytes as an array (C, H, W) of `sample`, without a copy.
 pub(crate) fn to_array(
@@ -20,23 +18,4 @@ pub(crate) fn to_array(
 
 pub(crate) fn tile_array(py: Python<'_>, tile: DecodedTile) -> PyResult<Bound<'_, PyAny>> {
     to_array(py, tile.sample, tile.shape, tile.data)
-}
-
-/// The type, shape and bytes of an array (C, H, W) in any layout.
-pub(crate) fn from_array<'py>(
-    array: &Bound<'py, PyUntypedArray>,
-) -> PyResult<(SampleType, [usize; 3], Bound<'py, PyBytes>)> {
-    let shape: [usize; 3] = array.shape().try_into().map_err(|_| {
-        PyValueError::new_err(format!(
-            "an array (C, H, W) is needed, not {:?}",
-            array.shape()
-        ))
-    })?;
-    let name: String = array.dtype().getattr("name")?.extract()?;
-    let sample = SampleType::from_name(&name).map_err(crate::error::to_python)?;
-    let little = array.dtype().call_method1("newbyteorder", ("<",))?;
-    let bytes = array
-        .call_method1("astype", (little,))?
-        .call_method0("tobytes")?;
-    Ok((sample, shape, bytes.cast_into()?))
 }

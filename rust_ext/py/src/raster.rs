@@ -6,12 +6,14 @@ use std::sync::Mutex;
 
 use gair_core::shard::SampleType;
 use gair_raster::{BandInfo, Error, GeoTiffWriter, Layout, RasterInfo, RasterSpec, Window};
-use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArray};
+use numpy::{
+    IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arrays::{from_array, to_array};
+use crate::arrays::to_array;
 use crate::error;
 
 /// Turns an error of the raster crate into the Python exception that people catch for it.
@@ -212,6 +214,25 @@ impl PyRasterWriter {
     fn abandon(&self, py: Python<'_>) {
         py.detach(|| drop(self.inner.lock().map(|mut guard| guard.take())));
     }
+}
+
+/// The type, shape and bytes of an array (C, H, W) in any layout.
+fn from_array<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+) -> PyResult<(SampleType, [usize; 3], Bound<'py, PyBytes>)> {
+    let shape: [usize; 3] = array.shape().try_into().map_err(|_| {
+        PyValueError::new_err(format!(
+            "an array (C, H, W) is needed, not {:?}",
+            array.shape()
+        ))
+    })?;
+    let name: String = array.dtype().getattr("name")?.extract()?;
+    let sample = SampleType::from_name(&name).map_err(error::to_python)?;
+    let little = array.dtype().call_method1("newbyteorder", ("<",))?;
+    let bytes = array
+        .call_method1("astype", (little,))?
+        .call_method0("tobytes")?;
+    Ok((sample, shape, bytes.cast_into()?))
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tarfile
 
 import numpy as np
 import polars as pl
@@ -158,3 +159,23 @@ def test_a_model_folder_is_judged(gair, tmp_path):
     result = gair("check", tmp_path / "model")
     assert result.exit_code == 0, result.stdout + result.stderr
     assert lines(result)["weights"] == "ok"
+
+
+@pytest.mark.slow
+def test_frozen_city_scores_as_its_design_says(gair, shared_data, tmp_path):
+    city = shared_data / "made-city"
+    with tarfile.open(city / "photos.tar") as archive:
+        archive.extractall(tmp_path, filter="data")
+    tiles, pairs = tmp_path / "tiles", tmp_path / "pairs.parquet"
+    assert gair("tile", city / "scene.tif", "-o", tiles).exit_code == 0
+    words = ("--photos-root", tmp_path, "--split-column", "split")
+    done = gair("pair", city / "photos.csv", "--tiles", tiles, "-o", pairs, *words)
+    assert done.exit_code == 0, done.stderr
+    result = gair("check", pairs, "--tiles", tiles, "--limit", 3000, "--json")
+    assert result.exit_code == 0, result.stdout
+    content = json.loads(result.stdout)
+    assert content["verdict"] == "ok"
+    scores = content["probe"]
+    assert scores["given"] >= 0.18
+    assert max(scores["mirrored_x"], scores["mirrored_y"], scores["swapped"]) <= scores["given"] / 3
+    assert scores["shifted"] <= scores["given"] / 2

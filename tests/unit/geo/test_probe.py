@@ -10,7 +10,6 @@ from PIL import Image
 
 from gair_cli.errors import DataError
 from gair_cli.geo.check_pairs import judge_probe
-from gair_cli.geo.pairing import pair_photos
 from gair_cli.geo.probe import ProbeScores, probe_pairs
 
 TILES = 6
@@ -124,32 +123,3 @@ def test_pairs_without_photo_files_are_refused(world):
 def test_scores_of_wrong_positions_near_the_given_are_warned_about():
     scores = ProbeScores(0.2, 0.1, 0.0, 0.0, 0.05, 1000, "block", 0)
     assert judge_probe(scores).level == "warn"
-
-
-@pytest.mark.slow
-def test_frozen_city_scores_as_its_design_says(shared_data, tmp_path):
-    rasterio = pytest.importorskip("rasterio")
-    import tarfile
-
-    from gair_cli.geo.pairing import PairingOptions
-    from gair_cli.geo.tables import ColumnNames, read_photo_table
-
-    city = shared_data / "made-city"
-    with tarfile.open(city / "photos.tar") as archive:
-        archive.extractall(tmp_path, filter="data")
-    with rasterio.open(city / "scene.tif") as scene:
-        pixels, transform = scene.read(), scene.transform
-    index = grid(8, 8, origin=(transform.c, transform.f))
-    arrays = [
-        pixels[:, row : row + 96, col : col + 96]
-        for row in range(0, 768, 96)
-        for col in range(0, 768, 96)
-    ]
-    photos = read_photo_table(
-        city / "photos.csv", names=ColumnNames(split="split"), photos_root=tmp_path
-    )
-    pairs = pair_photos(photos.frame, index, options=PairingOptions(own_split=True)).pairs
-    scores = probe_pairs(pairs, PixelTiles(index, arrays), folder=tmp_path, limit=3000)
-    assert scores.given >= 0.18
-    assert max(scores.mirrored_x, scores.mirrored_y, scores.swapped) <= scores.given / 3
-    assert scores.shifted < scores.given / 2

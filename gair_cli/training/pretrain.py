@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from gair_cli.models.gair import GairModel
     from gair_cli.training.config import Recipe
 
 
@@ -141,12 +142,17 @@ def _loop(
     )
     if folder.status == "new":
         folder.journal.cut(0)
-        return Loop(new_model(config, seed=recipe.seed).to(device), loop_inputs), 0
+        return Loop(_on(new_model(config, seed=recipe.seed), device), loop_inputs), 0
     last = folder.checkpoints.steps()[-1]
     folder.journal.cut(last)
     model, optimizer, state = folder.checkpoints.load(last)
-    loop = Loop(model.to(device), loop_inputs, state=state, optimizer_state=optimizer)
+    loop = Loop(_on(model, device), loop_inputs, state=state, optimizer_state=optimizer)
     return loop, last
+
+
+def _on(model: GairModel, device: str) -> GairModel:
+    """Move a model, convolutions with channels last: a third faster on a CPU than first."""
+    return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 @contextmanager

@@ -64,7 +64,31 @@ def command(train: Path, output: Path, jobs: int | None, dry_run: bool, **given:
     if report.status == "finished":
         say(f"nothing to do: {output} is finished ({report.steps} steps)")
         return
+    _write_manifest(output, report, seed=recipe.seed, device=device)
     _finish(report, output)
+
+
+def _write_manifest(output: Path, report: RunReport, *, seed: int, device: str) -> None:
+    """Write `<output>.gair.json`: how, with what and how long."""
+    import sys
+
+    import torch
+
+    from gair_cli import __version__
+    from gair_cli.geo.outputs import manifest_path, write_json
+
+    content = {
+        "version": __version__,
+        "argv": sys.argv,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "seed": seed,
+        "steps": report.steps,
+        "started_from_step": report.start,
+        "seconds": round(report.seconds, 1),
+    }
+    write_json(manifest_path(output), content)
 
 
 def _dry_run(train: Path, model: dict[str, Any], recipe: Any) -> None:

@@ -163,7 +163,12 @@ def plan_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, TileSet | None]
             f"{job.source} holds photos, not pairs",
             hint=f"run `gair pair {job.source} --tiles {job.tiles} -o pairs.parquet` first",
         )
-    photos = plan.read_photos(job.source, names=job.names, photos_root=job.photos_root)
+    photos = plan.read_photos(
+        job.source,
+        names=job.names,
+        photos_root=job.photos_root,
+        max_bad=job.options.max_bad,
+    )
     splits = _splits(job, None)
     rows = plan.rows_of_photos(photos, splits, own_split=job.names.split is not None)
     return (rows if job.limit is None else rows.head(job.limit)), photos.bad, None

@@ -18,7 +18,13 @@ from gair_cli.geo.frames import read_frame
 from gair_cli.geo.ids import sample_ids
 from gair_cli.geo.photos import scan_photos, with_heading_from_extra
 from gair_cli.geo.shards import INDEX_SCHEMA
-from gair_cli.geo.tables import ColumnNames, PhotoTable, read_photo_table, unique_by_id
+from gair_cli.geo.tables import (
+    ColumnNames,
+    PhotoTable,
+    check_bad,
+    read_photo_table,
+    unique_by_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,18 +154,28 @@ def rows_of_photos(photos: PhotoTable, splits: Splits, *, own_split: bool) -> pl
     return _ordered(frame.with_columns(*made, pl.col("path").alias(PATH)))
 
 
-def read_photos(source: Path, *, names: ColumnNames, photos_root: Path | None) -> PhotoTable:
+def read_photos(
+    source: Path,
+    *,
+    names: ColumnNames,
+    photos_root: Path | None = None,
+    max_bad: float | None = None,
+) -> PhotoTable:
     """Read a photo table, or a folder of photos with positions in their EXIF.
 
     Raises:
         InputError: If nothing is there.
         UsageError: If the table names no files.
+        BadRowsError: If more rows or photos lack a position than tolerated.
     """
     if not source.exists():
         raise InputError(f"{source} does not exist", hint="check the path")
     if source.is_dir():
-        return scan_photos(source)
-    table = read_photo_table(source, names=names, photos_root=photos_root)
+        found = scan_photos(source)
+        n_bad = found.bad.height
+        check_bad(n_bad, n_bad + found.frame.height, max_bad=max_bad, what="photos")
+        return found
+    table = read_photo_table(source, names=names, photos_root=photos_root, max_bad=max_bad)
     if "path" not in table.frame.columns:
         raise UsageError(f"{source} has no column of photo paths", hint="pass --path-column")
     return replace(table, frame=with_heading_from_extra(table.frame))

@@ -50,6 +50,8 @@ def test_pairs_train_all_three_towers_and_are_validated_in_six_directions(gair, 
     assert done.stderr.count("validation ") == 6
     assert "4 steps in" in done.stderr
     assert f"wrote {run}" in done.stderr
+    manifest = json.loads((tmp_path / "run.gair.json").read_text())
+    assert (manifest["steps"], manifest["device"]) == (4, "cpu")
     model = load_model(run)
     assert model.config.towers == ("rs", "sv", "location")
     assert model.config.rs.input.bands == ("B2", "B8")

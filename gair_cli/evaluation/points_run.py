@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 
 UNTRAINED: Final = "untrained"
+
+_SHOWN_RIVALS: Final = (f" - {UNTRAINED}", " - idw")
+"""Paired differences that people see; the record has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,17 @@ class PointsReport:
 
     def to_text(self) -> str:
         """Return the tables that people read."""
-        tables = scores_table(score for result in self.results for score in result.scores)
-        return f"{tables}\n\nvalue [95 % interval by bootstrap of spatial blocks]"
+        scores = [score for result in self.results for score in result.scores]
+        pairs = [
+            replace(score, task=f"{score.task}, paired differences")
+            for result in self.results
+            for score in result.differences
+            if score.method.endswith(_SHOWN_RIVALS)
+        ]
+        legend = "value [95 % interval by bootstrap of spatial blocks]"
+        return "\n\n".join(
+            [scores_table(scores), *([scores_table(pairs)] if pairs else []), legend]
+        )
 
 
 @dataclass(frozen=True, slots=True)

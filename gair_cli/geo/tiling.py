@@ -341,12 +341,16 @@ class _Run:
     def finish(self, manifest: dict[str, Any], content: dict[str, Any]) -> TilingReport:
         try:
             self._cut_all()
+            rows = self._sink.rows()
+            if rows.is_empty():
+                raise self._no_tiles()
+        except (DataError, InputError):
+            self._sink.abandon()
+            shutil.rmtree(self._workspace.folder)  # the same again could only fail again
+            raise
         except BaseException:
             self._sink.abandon()
             raise
-        rows = self._sink.rows()
-        if rows.is_empty():
-            raise self._no_tiles()
         info = self._write_tables(rows, plan_hash(content))
         self._workspace.finish_folder({**manifest, "command": "tile", "plan": content})
         shutil.rmtree(self._workspace.output / PARTS)

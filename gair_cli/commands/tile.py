@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gair_cli.geo.tiling import TilingOptions, TilingReport
+    from gair_cli.geo.tile_plan import TilingOptions
+    from gair_cli.geo.tiling import TilingReport
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 _BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*", re.IGNORECASE)
@@ -82,7 +83,8 @@ def command(scenes: tuple[Path, ...], output: Path, *, dry_run: bool, **given: A
     SCENE is a GeoTIFF, COG or VRT in any CRS, or with --stack a folder of one-band files. Scenes
     of several CRSs go into one tile set if their bands agree.
     """  # noqa: D301 - click's marker of text to leave as it is
-    from gair_cli.geo.tiling import plan_tiles, tile_scenes
+    from gair_cli.geo.tile_plan import plan_tiles
+    from gair_cli.geo.tiling import tile_scenes
 
     options = _options(given)
     plan = plan_tiles(scenes, options)
@@ -106,7 +108,7 @@ def command(scenes: tuple[Path, ...], output: Path, *, dry_run: bool, **given: A
 
 def _options(given: dict[str, Any]) -> TilingOptions:
     from gair_cli.geo.scenes import SceneOptions
-    from gair_cli.geo.tiling import TilingOptions
+    from gair_cli.geo.tile_plan import TilingOptions
 
     reading = {
         name: given[name] for name in ("band_names", "bands", "nodata", "assume_crs", "stack")

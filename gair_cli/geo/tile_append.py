@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gair_cli.geo.scenes import Scene
-    from gair_cli.geo.tiling import TilingOptions
+    from gair_cli.geo.tile_plan import TilingOptions
 
 
 def opened_for_append(

@@ -10,17 +10,25 @@ import errno
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gair_cli import _rust
-from gair_cli.errors import DataError, DiskFullError, GairError, InputError, UsageError
+from gair_cli.errors import DataError, DiskFullError, GairError, InputError
 from gair_cli.geo import ids
-from gair_cli.geo.build import require_gdal
-from gair_cli.geo.outputs import Workspace, fingerprint, open_workspace, plan_hash, write_json
-from gair_cli.geo.scenes import Scene, SceneOptions, inputs_of, open_scene
+from gair_cli.geo.outputs import Workspace, open_workspace, plan_hash, write_json
 from gair_cli.geo.tile_append import earlier_index, link_shards, opened_for_append, shards_of
 from gair_cli.geo.tile_index import PRIVATE, in_hilbert_order, index_metadata, pooled, rows_of
+from gair_cli.geo.tile_plan import (
+    BadScene,
+    TilingOptions,
+    TilingPlan,
+    plan_tiles,
+    scene_lattice,
+    tile_count,
+    tile_size,
+    tile_stride,
+)
 from gair_cli.geo.tile_shards import PARTS, ShardSink
 from gair_cli.geo.tileset import DATASET_FILE, INDEX_FILE, TileSet, TileSetInfo
 from gair_cli.geo.writers import write_parquet
@@ -31,76 +39,25 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from gair_cli.geo.scenes import Scene
+
     Progress = Callable[[int], None]
 
-DEFAULT_SIZE: Final = 96
-DEFAULT_SHARD_BYTES: Final = 256 * 10**6
+__all__ = [
+    "BadScene",
+    "TilingOptions",
+    "TilingPlan",
+    "TilingReport",
+    "plan_tiles",
+    "tile_scenes",
+]
+
 GRID: Final = "scene"
 LAYOUT: Final = 1
 """Counts changes of the bytes that a plan gives."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 _PREDICTORS: Final = {"float32": 3, "float64": 3, "int64": 1, "uint64": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class TilingOptions:
-    """How scenes are cut.
-
-    Attributes:
-        size: Pixels a side; None makes one tile of each whole scene.
-        stride: Pixels between tiles; None is `size`.
-        partial: `skip`, `pad` or `shift` tiles that reach over the edge.
-        max_nodata: Greatest share of invalid pixels; tiles that are nodata only are always left
-            out.
-        scenes: How scenes are read.
-        shard_bytes: Most bytes of a shard.
-        jobs: Threads; None is all cores. Does not change the result.
-        append: Add to the tile set that is there.
-        overwrite: Replace what is there.
-    """
-
-    size: int | None = DEFAULT_SIZE
-    stride: int | None = None
-    partial: str = "skip"
-    max_nodata: float = 1.0
-    scenes: SceneOptions = field(default_factory=SceneOptions)
-    shard_bytes: int = DEFAULT_SHARD_BYTES
-    jobs: int | None = None
-    append: bool = False
-    overwrite: bool = False
-
-    def to_plan(self) -> dict[str, Any]:
-        """Return what decides the result."""
-        left_out = {"jobs", "append", "overwrite"}
-        return {key: value for key, value in asdict(self).items() if key not in left_out}
-
-
-@dataclass(frozen=True, slots=True)
-class BadScene:
-    """A scene that could not be read, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class TilingPlan:
-    """What is to be cut.
-
-    Attributes:
-        scenes: Those that could be opened, in order.
-        bad: The others.
-        digests: Fingerprints of all inputs.
-        tiles: Tiles on all lattices, before nodata is looked at.
-        pixel_bytes: Their bytes, uncompressed.
-    """
-
-    scenes: tuple[Scene, ...]
-    bad: tuple[BadScene, ...]
-    digests: tuple[str, ...]
-    tiles: int
-    pixel_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,123 +83,6 @@ class TilingReport:
     kept_shards: int
     kept_tiles: int
     bad: tuple[BadScene, ...]
-
-
-def plan_tiles(paths: Sequence[Path], options: TilingOptions) -> TilingPlan:
-    """Open every scene and lay out its tiles; no pixel is read.
-
-    Raises:
-        InputError: If a scene is missing, or none can be read.
-        DataError: If a scene has no CRS, or scenes differ in bands or type.
-        UsageError: If the options make no sense.
-    """
-    require_gdal("cutting tiles")
-    _check(options)
-    scenes: list[Scene] = []
-    bad: list[BadScene] = []
-    failures: list[InputError] = []
-    inputs = inputs_of(paths, stack=options.scenes.stack)
-    for name, files in inputs:
-        try:
-            scenes.append(open_scene(name, files, options=options.scenes))
-        except InputError as error:
-            failures.append(error)
-            bad.append(BadScene(name, str(error)))
-    if not scenes:
-        raise failures[0]
-    _check_alike(scenes)
-    _check_padding(scenes[0], options)
-    counts = [_lattice_length(scene, options) for scene in scenes]
-    areas = [_size(scene, options)[0] * _size(scene, options)[1] for scene in scenes]
-    pixels = sum(count * area for count, area in zip(counts, areas, strict=True))
-    value_bytes = int(scenes[0].dtype.lstrip("uintfloa")) // 8 * len(scenes[0].bands)
-    digests = [fingerprint(file) for _, files in inputs for file in files if file.exists()]
-    return TilingPlan(tuple(scenes), tuple(bad), tuple(digests), sum(counts), pixels * value_bytes)
-
-
-def _check(options: TilingOptions) -> None:
-    for what in ("size", "stride", "shard_bytes"):
-        value = getattr(options, what)
-        if value is not None and value < 1:
-            raise UsageError(f"{what} {value} is not at least 1")
-    if options.size is None and options.stride is not None:
-        raise UsageError("a stride needs a --size in pixels", hint="leave --stride out")
-
-
-def _check_alike(scenes: Sequence[Scene]) -> None:
-    """Refuse scenes that do not fit into one tile set, naming two that differ.
-
-    Raises:
-        DataError: If bands, types, nodata values or ids clash.
-    """
-    first = scenes[0]
-    seen: dict[str, str] = {}
-    for scene in scenes:
-        if scene.bands != first.bands:
-            raise DataError(
-                f"bands differ: {first.name} has {','.join(first.bands)}, "
-                f"{scene.name} has {','.join(scene.bands)}",
-                hint="choose common bands with --bands, or name them with --band-names",
-            )
-        if scene.dtype != first.dtype:
-            raise DataError(
-                f"pixel types differ: {first.name} has {first.dtype}, {scene.name} {scene.dtype}",
-                hint="tile them into two tile sets, or convert one with gdal_translate -ot",
-            )
-        if str(scene.nodata) != str(first.nodata):
-            raise DataError(
-                f"nodata differs: {first.name} has {first.nodata}, {scene.name} {scene.nodata}",
-                hint="pass --nodata VALUE",
-            )
-        if scene.scene_id in seen:
-            raise DataError(
-                f"{seen[scene.scene_id]} and {scene.name} are the same scene ({scene.scene_id})",
-                hint="give each scene once",
-            )
-        seen[scene.scene_id] = scene.name
-
-
-def _check_padding(scene: Scene, options: TilingOptions) -> None:
-    """Refuse to pad integers without a nodata value, which nobody could tell from pixels.
-
-    Raises:
-        DataError: If so.
-    """
-    if options.partial == "pad" and scene.nodata is None and not scene.dtype.startswith("float"):
-        raise DataError(f"{scene.name} has no nodata value to pad with", hint="pass --nodata VALUE")
-
-
-def _size(scene: Scene, options: TilingOptions) -> tuple[int, int]:
-    """Return rows and columns of the scene's tiles."""
-    return (scene.height, scene.width) if options.size is None else (options.size, options.size)
-
-
-def _stride(scene: Scene, options: TilingOptions) -> tuple[int, int]:
-    return _size(scene, options) if options.stride is None else (options.stride, options.stride)
-
-
-def tile_lattice(
-    shape: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], partial: str
-) -> tuple[list[int], list[int]]:
-    """Return the first pixel of each row and of each column of tiles.
-
-    Args:
-        shape: Rows and columns of the scene.
-        size: Rows and columns of a tile.
-        stride: Rows and columns between tiles.
-        partial: `skip`, `pad` or `shift`.
-    """
-    return _rust.tile_lattice(shape, size, stride, partial)
-
-
-def _lattice(scene: Scene, options: TilingOptions) -> tuple[list[int], list[int]]:
-    shape, size = (scene.height, scene.width), _size(scene, options)
-    return tile_lattice(shape, size, _stride(scene, options), options.partial)
-
-
-def _lattice_length(scene: Scene, options: TilingOptions) -> int:
-    tops, lefts = _lattice(scene, options)
-    return len(tops) * len(lefts)
 
 
 def tile_scenes(
@@ -340,10 +180,7 @@ class _Run:
 
     def finish(self, manifest: dict[str, Any], content: dict[str, Any]) -> TilingReport:
         try:
-            self._cut_all()
-            rows = self._sink.rows()
-            if rows.is_empty():
-                raise self._no_tiles()
+            rows = self._cut_all()
         except (DataError, InputError):
             self._sink.abandon()
             shutil.rmtree(self._workspace.folder)  # the same again could only fail again
@@ -364,12 +201,13 @@ class _Run:
             info.counts["shards"], sink.kept_shards, sink.kept_tiles, tuple(self._bad),
         )  # fmt: skip
 
-    def _cut_all(self) -> None:
+    def _cut_all(self) -> pl.DataFrame:
+        """Cut every scene and return the index rows of all tiles."""
         start, first = self._sink.position()
         failure: InputError | None = None
         for number, scene in enumerate(self._plan.scenes):
             if number < start:
-                self._advance(_lattice_length(scene, self._options))
+                self._advance(tile_count(scene, self._options))
                 continue
             try:
                 self._cut(number, scene, first=first if number == start else 0)
@@ -380,6 +218,10 @@ class _Run:
         self._sink.close()
         if failure is not None and len(self._bad) == len(self._plan.scenes) + len(self._plan.bad):
             raise failure
+        rows = self._sink.rows()
+        if rows.is_empty():
+            raise self._no_tiles()
+        return rows
 
     def _cut(self, number: int, scene: Scene, *, first: int) -> None:
         """Cut one scene from its tile `first` on.
@@ -401,7 +243,7 @@ class _Run:
             if len(tiles["number"]):
                 rows = rows_of(
                     tiles, scene, number=number, shard=self._sink.shard, tile_ids=names,
-                    size=_size(scene, self._options),
+                    size=tile_size(scene, self._options),
                 )  # fmt: skip
                 self._sink.add(rows)
                 self._advance(int(tiles["number"][-1]) + 1 - seen)
@@ -412,9 +254,9 @@ class _Run:
         self._dropped += cutter.dropped
 
     def _tile_ids(self, scene: Scene) -> list[str]:
-        tops, lefts = _lattice(scene, self._options)
+        tops, lefts = scene_lattice(scene, self._options)
         cells = [(row, col) for row in range(len(tops)) for col in range(len(lefts))]
-        size, stride = _size(scene, self._options), _stride(scene, self._options)
+        size, stride = tile_size(scene, self._options), tile_stride(scene, self._options)
         return ids.tile_ids(scene.scene_id, GRID, size, stride, cells)
 
     def _advance(self, tiles: int) -> None:
@@ -472,8 +314,8 @@ def _cutter(
             band_names=scene.bands,
             nodata=scene.nodata,
             nodata_text=_nodata_text(scene),
-            size=_size(scene, options),
-            stride=_stride(scene, options),
+            size=tile_size(scene, options),
+            stride=tile_stride(scene, options),
             partial=options.partial,
             max_nodata=options.max_nodata,
             names=[f"{name}.tif" for name in names],

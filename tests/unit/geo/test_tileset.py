@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from gair_cli.errors import DataError, InputError
 from gair_cli.geo.rasters import write_geotiff
+from gair_cli.geo.tile_plan import TilingOptions
 from gair_cli.geo.tileset import TileSet, decode_tile
-from gair_cli.geo.tiling import TilingOptions, tile_scenes
+from gair_cli.geo.tiling import tile_scenes
 
 TRANSFORM = (10.0, 0.0, 5e5, 0.0, -10.0, 5e6)
 

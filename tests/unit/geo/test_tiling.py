@@ -12,8 +12,9 @@ from gair_cli.errors import DataError, UsageError
 from gair_cli.geo.rasters import write_geotiff
 from gair_cli.geo.scenes import SceneOptions, inputs_of, open_scene
 from gair_cli.geo.tile_index import COUNT, M2, pooled
+from gair_cli.geo.tile_plan import TilingOptions, plan_tiles, tile_lattice
 from gair_cli.geo.tileset import TileSet
-from gair_cli.geo.tiling import TilingOptions, plan_tiles, tile_lattice, tile_scenes
+from gair_cli.geo.tiling import tile_scenes
 
 LENGTHS = st.tuples(st.integers(1, 300), st.integers(1, 120), st.integers(1, 150))
 UTM = {"crs": "EPSG:32633", "transform": (10.0, 0.0, 5e5, 0.0, -10.0, 5e6)}

@@ -66,6 +66,20 @@ def test_real_tables_are_scored_without_naming_columns(
     assert scores["idw", "random"]["value"] > scores["constant", "random"]["value"]
 
 
+def test_without_a_model_the_packaged_one_is_scored_and_beats_itself_untrained(gair, shared_data):
+    done = gair(
+        "eval", "points", shared_data / "tables" / "stations.csv", "--target", "meanT",
+        "--limit", 800, "--draws", 50, "--json",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "model earth-tiny (packaged" in done.stderr
+    result = json.loads(done.stdout)["targets"][0]
+    scores = {(s["method"], s["split"]): s["value"] for s in result["scores"]}
+    assert scores["earth-tiny", "block"] > scores["untrained", "block"]
+    paired = {(s["method"], s["split"]): s for s in result["differences"]}
+    assert paired["earth-tiny - untrained", "random"]["low"] > 0
+
+
 def test_namibia_is_a_country(gair, tmp_path, model_folder):
     generator = np.random.default_rng(0)
     west = generator.uniform(12, 20, 60), generator.uniform(-28, -18, 60)

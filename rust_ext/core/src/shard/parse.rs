@@ -175,3 +175,62 @@ fn inflate(zstd: &mut zstd::bulk::Decompressor<'_>, block: &[u8], pixels: &mut [
         Err(error) => Err(malformed(&format!("a block does not decompress: {error}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::decode_tile;
+    use crate::shard::{GeoKeys, SampleType, TileEncoder, TileHeader};
+
+    fn tile() -> (Vec<u8>, Vec<u8>) {
+        let header = TileHeader {
+            width: 5,
+            height: 3,
+            sample: SampleType::Int16,
+            band_names: vec!["B2".to_owned(), "B<3>".to_owned()],
+            nodata: Some("-9999".to_owned()),
+            geo_keys: GeoKeys::default(),
+        };
+        let pixels: Vec<u8> = (0..=255).cycle().step_by(7).take(2 * 5 * 3 * 2).collect();
+        let transform = [10.0, 0.0, 5e5, 0.0, -10.0, 5e6];
+        let mut encoder = TileEncoder::new(1).unwrap();
+        let tile = encoder
+            .encode(&header, &transform, &mut pixels.clone())
+            .unwrap();
+        assert_eq!(tile.band_offsets.last(), Some(&(tile.bytes.len() as u64)));
+        (tile.bytes, pixels)
+    }
+
+    #[test]
+    fn a_tile_comes_back_whole_and_by_bands() {
+        let (bytes, pixels) = tile();
+        let whole = decode_tile(&bytes, None).unwrap();
+        assert_eq!((whole.shape, whole.sample), ([2, 3, 5], SampleType::Int16));
+        assert_eq!(whole.data, pixels);
+        assert_eq!(decode_tile(&bytes, Some(&[1])).unwrap().data, pixels[30..]);
+        assert!(decode_tile(&bytes, Some(&[2])).is_err());
+    }
+
+    #[test]
+    fn a_tile_cut_off_anywhere_is_refused() {
+        let (bytes, _) = tile();
+        for length in 0..bytes.len() {
+            assert!(decode_tile(&bytes[..length], None).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn claimed_pixels_beyond_the_block_are_refused_before_memory_is_taken() {
+        let (mut bytes, _) = tile();
+        for tag in [256_u16, 257, 278] {
+            let at = (0..bytes.len() - 12)
+                .find(|at| bytes[*at..*at + 4] == [tag.to_le_bytes(), 4_u16.to_le_bytes()].concat())
+                .unwrap();
+            bytes[at + 8..at + 12].copy_from_slice(&60_000_u32.to_le_bytes());
+        }
+        let error = decode_tile(&bytes, None).unwrap_err().to_string();
+        assert!(
+            error.contains("more pixels") || error.contains("another number"),
+            "{error}"
+        );
+    }
+}

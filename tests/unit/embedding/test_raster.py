@@ -137,7 +137,8 @@ def test_a_scene_smaller_than_a_tile_is_embedded_whole(net, tmp_path):
 
 
 def test_the_result_is_a_cloud_optimised_geotiff(net, scene_file, tmp_path):
-    run(net, scene_file, tmp_path / "emb.tif", res_m=4)
+    strip = (13.53, 52.341, 13.56, 52.3415)
+    run(net, scene_file, tmp_path / "emb.tif", res_m=2.5, bbox=strip)
     with rasterio.open(tmp_path / "emb.tif") as file:
         assert file.profile["tiled"]
         assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"

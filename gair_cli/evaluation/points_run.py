@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -108,6 +109,8 @@ class PointsRequest:
             source = record[name]
             if source is not None and str(source) != "-":
                 record[name] = fingerprint(Path(source))
+        if self.labels == "-":
+            record["labels"] = token_hex(8)  # what a pipe will bring is not known before it is read
         if self.embeddings is None:
             from gair_cli.models.weights import resolve_model  # noqa: PLC0415 - needs torch
 

@@ -132,6 +132,17 @@ def test_embeddings_are_joined_by_id_whatever_their_order(gair, tmp_path):
     assert "118 of 120 rows scored: 0 have no embedding, 2 a null one" in done.stderr
 
 
+def test_labels_may_come_through_a_pipe_and_never_count_as_done_before(gair, tmp_path):
+    write_embedded(tmp_path)
+    data = (tmp_path / "labels.csv").read_bytes()
+    words = ["eval", "points", "-", "--target", "y", "--draws", 20]
+    words += ["--embeddings", tmp_path / "emb.csv", "-o", tmp_path / "results.json"]
+    assert gair(*words, stdin=data).exit_code == 0
+    assert json.loads((tmp_path / "results.json").read_text())["dataset"] == "stdin"
+    assert gair(*words, stdin=data).exit_code == 2
+    assert gair(*words, "--overwrite", stdin=data).exit_code == 0
+
+
 def test_given_folds_are_used(gair, tmp_path):
     write_embedded(tmp_path)
     done = gair(

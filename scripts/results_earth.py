@@ -36,6 +36,7 @@ HERE: Final = Path(__file__).resolve().parent
 CONFIG: Final = HERE / "earth.toml"
 TRAINED, UNTRAINED, TINY = "trained", "untrained", "earth-tiny"
 BASELINES: Final = ("constant", "lonlat", "xyz", "idw", "harmonics_L10", "harmonics_L20")
+RIVALS: Final = ("idw", "geoclip", "harmonics_L20", "harmonics_L10")
 TARGETS: Final = {
     "koppen": (0.58, 0.06),
     "precipitation": (0.46, 0.10),
@@ -145,18 +146,19 @@ def verdicts(rows: Sequence[Record]) -> str:
 
 
 def behind(rows: Sequence[Record]) -> str:
-    """Say where the trained encoder is behind, by the block-fold means."""
+    """Say where the trained encoder is behind, by the means over the seeds."""
     lines = []
-    for rival in ("idw", "geoclip", "harmonics_L20", "harmonics_L10"):
-        lost = [
-            task
-            for task in earth.TASKS
-            if values(rows, rival, task, "block")
-            and np.mean(values(rows, rival, task, "block"))
-            > np.mean(values(rows, TRAINED, task, "block"))
-        ]
-        lines.append(f"- behind {rival} on: {', '.join(lost) if lost else 'none of the tasks'}")
+    for split in earth.FOLDS:
+        for rival in RIVALS:
+            lost = [task for task in earth.TASKS if _lead(rows, rival, task, split) < 0]
+            where = ", ".join(lost) if lost else "none of the tasks"
+            lines.append(f"- {split} folds, behind {rival} on: {where}")
     return "\n".join(lines)
+
+
+def _lead(rows: Sequence[Record], rival: str, task: str, split: str) -> float:
+    own, other = (np.mean(values(rows, name, task, split)) for name in (TRAINED, rival))
+    return float(own - other)
 
 
 def report(rows: Sequence[Record], *, minutes: Sequence[float], seeds: int) -> str:

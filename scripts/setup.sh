@@ -64,10 +64,11 @@ sources_hash() {
       xargs -0 sha256sum; } | sha256sum | cut -d ' ' -f 1
 }
 
-# build EXTRAS: the virtual environment with gair (editable) and the named extras.
+# build [EXTRAS]: the virtual environment with gair (editable) and the named extras.
 build() {
-  local stamp=.venv/.gair-built-$1 now
-  now=$(sources_hash "$1")
+  local extras=() stamp=.venv/.gair-built-${1:-plain} now
+  [ -z "${1:-}" ] || extras=(--extras "$1")
+  now=$(sources_hash "${1:-}")
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ] &&
     .venv/bin/python -c 'from gair_cli import _rust' 2>/dev/null; then
     step "the build in .venv is up to date"
@@ -77,15 +78,16 @@ build() {
     step "making the virtual environment .venv"
     "$python" -m venv .venv
   fi
-  step "installing Python packages and building the Rust extension (minutes the first time: PyTorch is about 3 GB)"
+  step "installing Python packages and building the Rust extension" \
+    "(minutes the first time: PyTorch is about 3 GB)"
   .venv/bin/python -m pip install -q 'maturin>=1.9,<2'
-  VIRTUAL_ENV="$PWD/.venv" .venv/bin/maturin develop -q --release --extras "$1"
+  VIRTUAL_ENV="$PWD/.venv" .venv/bin/maturin develop -q --release "${extras[@]}"
   echo "$now" >"$stamp"
 }
 
 set_up() {
   check_versions
   install_system_packages
-  build "$1"
+  build "${1:-}"
   export PATH="$PWD/.venv/bin:$PATH"
 }

@@ -244,12 +244,12 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(points, tiny_model, tmp
     big = tmp_path / "big.csv"
     body = points.read_text().split("\n", 1)
     big.write_text(body[0] + "\n" + body[1] * 20)
-    words = ["--points", str(big), "--model", str(tiny_model), "--row-group", "100"]
+    words = ["--points", str(big), "--model", str(tiny_model), "--row-group", "250"]
     undisturbed, killed = tmp_path / "one.parquet", tmp_path / "two.parquet"
     subprocess.run([*COMMAND, *words, "-o", undisturbed], check=True, capture_output=True)
     run = subprocess.Popen([*COMMAND, *words, "-o", killed], stderr=subprocess.PIPE)
     partial = tmp_path / "two.parquet.partial"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(list(partial.glob("rows-*.arrow"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(run.pid, signal.SIGKILL)
@@ -260,3 +260,32 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(points, tiny_model, tmp
     assert "kept" in again.stderr
     assert killed.read_bytes() == undisturbed.read_bytes()
     assert not partial.exists()
+
+
+@pytest.mark.parametrize("name", ["stations", "airports", "cities15000", "california_housing"])
+def test_strangers_tables_are_embedded_at_their_own_places(
+    gair, shared_data, tiny_model, tmp_path, name
+):
+    source = shared_data / "tables" / f"{name}.csv"
+    out = tmp_path / "emb.parquet"
+    result = gair("embed", "--points", source, "--model", tiny_model, "-o", out, "--limit", 500)
+    assert result.exit_code == 0, result.stderr
+    table, given = read_embeddings(out), pl.read_csv(source, infer_schema=False)
+    names = {column.lower(): column for column in given.columns}
+    lon = next(names[n] for n in ("lon", "lng", "long", "longitude") if n in names)
+    expected = given[lon].head(500).cast(pl.Float64).to_list()
+    assert table.lonlat[:, 0].tolist() == pytest.approx(expected)
+    assert (table.status == "ok").all()
+
+
+def test_real_photos_are_embedded_from_their_table_as_it_is(
+    gair, shared_data, tiny_model, tmp_path
+):
+    out = tmp_path / "photos.parquet"
+    source = shared_data / "photos" / "photos.csv"
+    result = gair("embed", "--photos", source, "--model", tiny_model, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    table = read_embeddings(out)
+    assert (len(table), set(table.status)) == (63, {"ok"})
+    assert np.isfinite(table.lonlat).all()
+    assert (tmp_path / table.frame["path"][0]).resolve().is_file()

@@ -157,7 +157,7 @@ def test_foreign_output_is_refused_with_exit_2_and_stays(gair, tmp_path, city, t
     (tmp_path / "out").write_text("mine")
     for words in (
         ("tile", city / "scene.tif", "-o", tmp_path / "out"),
-        ("pair", city / "photos.csv", "--tiles", tiles, "-o", tmp_path / "out"),
+        ("pair", city / "photos.csv", "--tiles", tiles, "-o", tmp_path / "out", "-f", "parquet"),
         ("pack", "--tiles", tiles, "-o", tmp_path / "out"),
         ("embed", "--points", city / "points.csv", "-o", tmp_path / "out", "-f", "parquet"),
     ):

@@ -54,13 +54,15 @@ def test_embed_killed_and_resumed_gives_the_same_bytes(tmp_path, city):
     points = pl.read_csv(city / "points.csv", infer_schema=False)
     pl.concat([points] * 400).write_csv(tmp_path / "many.csv")
     words = ("embed", "--points", tmp_path / "many.csv", "--row-group", "4000")
-    assert_same_after_kill(tmp_path, words, name="e.parquet", pattern="*.parquet")
+    assert_same_after_kill(tmp_path, words, name="e.parquet", pattern="*.arrow")
 
 
 def losses(run_folder):
     lines = (run_folder / "log.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
-    return [(record["step"], record["loss"]) for record in records if "loss" in record]
+    curve = [(record["step"], record["losses"]) for record in records if record["kind"] == "train"]
+    assert curve
+    return curve
 
 
 def test_pretrain_killed_and_resumed_has_the_same_curve_and_weights(tmp_path, train):

@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913 - one argument an option
     dry_run: bool,
     quiet: bool,  # noqa: ARG001 - streams asks click for it
 ) -> None:
-    r"""Make a city that does not exist: scene, street photos, labelled points.
+    """Make a city that does not exist: scene, street photos, labelled points.
 
     \b
     Example:
@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913 - one argument an option
 
     FOLDER gets scene.tif (12 bands like Sentinel-2) with its classes, photos/ with photos.csv,
     points.csv and a README. Every file says "made data". The same seed gives the same bytes.
-    """
+    """  # noqa: D301 - click's marker of text to leave as it is
     from gair_cli.demo.make import count_steps, make_city
     from gair_cli.demo.options import CityOptions
 

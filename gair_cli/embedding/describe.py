@@ -21,7 +21,6 @@ from gair_cli.geo.rasters import raster_info
 from gair_cli.geo.shards import ShardReader
 from gair_cli.geo.tileset import TileSet
 from gair_cli.models.resolve import packaged_models, resolve_model
-from gair_cli.models.weights import load_model, model_hash, read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +133,12 @@ def _shards(path: Path) -> dict[str, Any]:
 
 
 def _model(path: Path) -> dict[str, Any]:
+    from gair_cli.models.weights import (  # noqa: PLC0415 - torch takes seconds, tables need none
+        load_model,
+        model_hash,
+        read_config,
+    )
+
     ref = resolve_model(path)
     config = read_config(ref.path)
     model = load_model(ref)

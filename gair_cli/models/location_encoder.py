@@ -59,7 +59,10 @@ class FourierScale(nn.Module):
 
     def __init__(self, config: LocationConfig, sigma: float) -> None:
         super().__init__()
-        self.register_buffer("frequencies", sigma * torch.randn(config.frequencies, 2))
+        frequencies = torch.empty(config.frequencies, 2)
+        if not frequencies.is_meta:  # drawing on no device loads the whole compiler, for seconds
+            frequencies.normal_().mul_(sigma)
+        self.register_buffer("frequencies", frequencies)
         widths = [2 * config.frequencies] + [config.hidden] * config.depth
         self.hidden = nn.ModuleList(map(nn.Linear, widths[:-1], widths[1:]))
         self.out = nn.Linear(config.hidden, config.width)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +48,8 @@ class SvEncoder(nn.Module):
 
 
 def _timm_body(config: SvConfig) -> Any:
+    import timm  # noqa: PLC0415 - takes seconds, and a model of places alone needs none
+
     if not timm.is_model(config.name):
         near = timm.list_models(f"*{config.name.split('_')[0]}*")[:5]
         hint = f"near it: {', '.join(near)}" if near else "see timm.list_models()"

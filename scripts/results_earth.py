@@ -188,8 +188,8 @@ score of every seed is in `results_earth.json`.
 
 {behind(rows)}
 
-IDW and the harmonics see coordinates, which no probe of an embedding does; they are the bar for
-interpolation, and an encoder that is below them holds no more than the distances between places.
+IDW and the harmonics see coordinates, which no probe of an embedding does: where the encoder is
+below them, interpolating the labels is the better choice.
 
 ## Random folds (they flatter every encoder)
 

@@ -15,6 +15,7 @@ from gair_cli.errors import DataError
 from gair_cli.evaluation import baselines, bootstrap, logistic, neighbours, probes, splits
 from gair_cli.evaluation.labels import MIN_CLASS_ROWS, Kind, Target
 from gair_cli.evaluation.report import Score, ScoreSource
+from gair_cli.evaluation.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,7 +132,8 @@ def score_target(
     scores: list[Score] = []
     differences: list[Score] = []
     for split, folds in _folds(places, target, blocks, options).items():
-        said = _predictions(places, target, folds, options=options, progress=progress)
+        with one_blas_thread():
+            said = _predictions(places, target, folds, options=options, progress=progress)
         judged = _Judged(places, target, split, draws, options.seed)
         scores += [judged.score(method, values) for method, values in said.items()]
         differences += judged.differences(said)

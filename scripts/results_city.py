@@ -240,7 +240,7 @@ def write(
     )
     output.write_text(page, encoding="utf-8")
     content = {"data": "made data: made-city", "probe": probe, "runs": runs}
-    output.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    output.with_suffix(".json").write_text(json.dumps(content) + "\n", encoding="utf-8")
     print(targets_table(table, probe))
     print(output, file=sys.stderr)
 

@@ -16,7 +16,7 @@ from gair_cli import __version__
 
 REQUIRED: Final = (
     "click", "jinja2", "matplotlib", "numpy", "pillow", "polars", "pyarrow", "safetensors",
-    "timm", "torch", "tqdm",
+    "timm", "threadpoolctl", "torch", "tqdm",
 )  # fmt: skip
 OPTIONAL: Final = {
     "scikit-learn": "gair[eval]",

@@ -80,8 +80,13 @@ build() {
   fi
   step "installing Python packages and building the Rust extension" \
     "(minutes the first time: PyTorch is about 3 GB)"
-  .venv/bin/python -m pip install -q 'maturin>=1.9,<2'
-  VIRTUAL_ENV="$PWD/.venv" .venv/bin/maturin develop -q --release "${extras[@]}"
+  mkdir -p "$cache"
+  local words=$cache/build.log
+  if ! { .venv/bin/python -m pip install -q 'maturin>=1.9,<2' &&
+    VIRTUAL_ENV="$PWD/.venv" .venv/bin/maturin develop --release "${extras[@]}"; } >"$words" 2>&1; then
+    tail -n 30 "$words" >&2
+    fail "the build failed" "all its words are in $words"
+  fi
   echo "$now" >"$stamp"
 }
 

@@ -1,10 +1,13 @@
-"""Retrieval figures: the rank of each query's own item, and what follows from ranks.
+"""Retrieval figures: where each query's own item stands, and what follows from that.
 
-Used by validation during training and by `gair eval retrieval`, so that both mean the same.
+Used by validation during training and by `gair eval retrieval`, so that both mean the same. Items
+that score as high as the own one are ties: a model that gives all photos of a tile the same vector
+is judged as if they came in random order, neither at their best nor at their worst.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,49 +20,72 @@ if TYPE_CHECKING:
 _BLOCK = 1024
 
 
-def retrieval_ranks(
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """Where each query's own item stands.
+
+    Attributes:
+        better: (N,) int64, items that score higher.
+        tied: (N,) int64, other items that score the same; a NaN score counts as a tie.
+    """
+
+    better: NDArray[np.int64]
+    tied: NDArray[np.int64]
+
+    @property
+    def ranks(self) -> NDArray[np.int64]:
+        """The rank (N,), 1 for the best; half of the ties come before the own item."""
+        return 1 + self.better + self.tied // 2
+
+    def found_within(self, k: int) -> NDArray[np.float64]:
+        """Return the chance (N,), 0 to 1, that the own item is among the first k.
+
+        With ties in random order the own item takes each place from better + 1 to
+        better + tied + 1 with the same chance.
+        """
+        return np.clip((k - self.better) / (self.tied + 1), 0.0, 1.0)
+
+
+def retrieval_standings(
     queries: NDArray[np.floating],
     gallery: NDArray[np.floating],
     *,
     groups: NDArray[np.int64] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> NDArray[np.int64]:
-    """Return the rank of item i of the gallery among all items, for query i.
-
-    An item that scores as high as the own one counts half: a model that gives every item the same
-    vector gets the middle rank, not the first. So does a NaN score, which counts as a tie.
+) -> Standings:
+    """Return where item i of the gallery stands among all items, for query i.
 
     Args:
         queries: (N, D) float, for example photos.
         gallery: (N, D) float, row i belongs to query i, for example places.
-        groups: (N,) int64; the own item is ranked among the items of the query's own group only,
+        groups: (N,) int64; the own item stands among the items of the query's own group only,
             for example the photos of the same tile. None means all items.
         progress: Called with the number of further queries done.
 
     Returns:
-        (N,) int64, 1 for the best.
+        How many items are better, and how many are tied.
 
     Raises:
         ValueError: If the shapes differ.
     """
     if queries.shape != gallery.shape:
         raise ValueError(f"queries {queries.shape} and gallery {gallery.shape} differ in shape")
-    ranks = np.empty(len(queries), dtype=np.int64)
+    found = np.empty((2, len(queries)), dtype=np.int64)
     for first in range(0, len(queries), _BLOCK):
         rows = slice(first, min(first + _BLOCK, len(queries)))
-        ranks[rows] = _block_ranks(queries[rows], gallery, first, groups=groups)
+        found[:, rows] = _block_standings(queries[rows], gallery, first, groups=groups)
         if progress is not None:
             progress(rows.stop - rows.start)
-    return ranks
+    return Standings(found[0], found[1])
 
 
-def _block_ranks(
+def _block_standings(
     queries: NDArray[np.floating],
     gallery: NDArray[np.floating],
     first: int,
     *,
     groups: NDArray[np.int64] | None,
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     scores = queries @ gallery.T  # (rows, N)
     rows = np.arange(len(queries))
     own = scores[rows, rows + first][:, None]
@@ -70,32 +96,21 @@ def _block_ranks(
         same = groups[first : first + len(queries), None] == groups[None, :]
         better &= same
         tied &= same
-    return np.asarray(1 + better.sum(axis=1) + tied.sum(axis=1) // 2, dtype=np.int64)
+    return better.sum(axis=1), tied.sum(axis=1)
 
 
-def recall_at(ranks: NDArray[np.int64], k: int) -> float:
-    """Return the share of queries, 0 to 1, whose own item is among the first k.
-
-    Args:
-        ranks: (N,) from `retrieval_ranks`.
-        k: How many items are looked at, at least 1.
-
-    Returns:
-        NaN for no queries.
-    """
-    return float((ranks <= k).mean()) if len(ranks) else float("nan")
-
-
-def rank_figures(ranks: NDArray[np.int64], *, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """Return recalls in percent and the median rank.
+def rank_figures(standings: Standings, *, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """Return recalls in percent and the median rank; NaN for no queries.
 
     Args:
-        ranks: (N,) from `retrieval_ranks`.
+        standings: From `retrieval_standings`.
         at: The k of each recall.
 
     Returns:
         `R@k` in percent for each k, and `median_rank`.
     """
-    figures = {f"R@{k}": 100 * recall_at(ranks, k) for k in at}
-    figures["median_rank"] = float(np.median(ranks)) if len(ranks) else float("nan")
+    if not len(standings.better):
+        return {**{f"R@{k}": float("nan") for k in at}, "median_rank": float("nan")}
+    figures = {f"R@{k}": 100 * float(standings.found_within(k).mean()) for k in at}
+    figures["median_rank"] = float(np.median(standings.ranks))
     return figures

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.data.ranks import retrieval_ranks
+from gair_cli.data.ranks import retrieval_standings
 from gair_cli.evaluation import bootstrap
 from gair_cli.evaluation.bootstrap import Interval
 from gair_cli.geo.coordinates import great_circle_m
@@ -75,13 +75,13 @@ def direction_scores(
         query's own tile; the median distance from the top hit to the right place (metres), and the
         share of top hits within 25 m, 100 m and 1 km (percent).
     """
-    ranks = retrieval_ranks(queries, items)
-    own = retrieval_ranks(queries, items, groups=gallery.tiles)
+    among_all = retrieval_standings(queries, items)
+    own = retrieval_standings(queries, items, groups=gallery.tiles)
     hits = top_hits(queries, items)
     metres = np.asarray(great_circle_m(gallery.lonlat, gallery.lonlat[hits]), dtype=np.float64)
-    found = {f"R@{k}": _share(ranks <= k, gallery) for k in RECALLS}
-    found["median rank"] = _median(ranks, gallery)
-    found["rank in own tile"] = _median(own, gallery)
+    found = {f"R@{k}": _share(among_all.found_within(k), gallery) for k in RECALLS}
+    found["median rank"] = _median(among_all.ranks, gallery)
+    found["rank in own tile"] = _median(own.ranks, gallery)
     found["median m"] = _median(metres, gallery)
     for limit in ACCURACY_M:
         found[f"within {limit:g} m"] = _share(metres <= limit, gallery)
@@ -113,7 +113,7 @@ def top_hits(queries: Vectors, items: Vectors, *, chunk: int = 1024) -> Ints:
     return np.concatenate(found).astype(np.int64)
 
 
-def _share(right: NDArray[np.bool_], gallery: Gallery) -> Interval:
+def _share(right: NDArray[np.bool_] | NDArray[np.float64], gallery: Gallery) -> Interval:
     found = bootstrap.mean_interval(right, gallery.draws)
     return Interval(100.0 * found.value, 100.0 * found.low, 100.0 * found.high)
 

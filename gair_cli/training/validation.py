@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gair_cli.data.order import key_of, permute
-from gair_cli.data.ranks import rank_figures, retrieval_ranks
+from gair_cli.data.ranks import rank_figures, retrieval_standings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def validate(
         return {}
     vectors = embed_rows(model, batch_of, rows)
     return {
-        f"{query}->{gallery}": rank_figures(retrieval_ranks(vectors[query], vectors[gallery]))
+        f"{query}->{gallery}": rank_figures(retrieval_standings(vectors[query], vectors[gallery]))
         for query, gallery in permutations(vectors, 2)
     }
 

@@ -5,7 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from gair_cli.data.ranks import rank_figures, recall_at, retrieval_ranks
+from gair_cli.data.ranks import Standings, rank_figures, retrieval_standings
+
+
+def retrieval_ranks(queries, gallery, **options):
+    return retrieval_standings(queries, gallery, **options).ranks
 
 
 def test_perfect_match_ranks_first_and_reversed_match_last():
@@ -42,14 +46,27 @@ def test_groups_rank_among_the_own_group_only():
     assert retrieval_ranks(queries, gallery, groups=groups).tolist() == [2, 1, 2, 1]
 
 
+def standings(better, tied):
+    return Standings(np.array(better, dtype=np.int64), np.array(tied, dtype=np.int64))
+
+
 def test_recalls_and_median():
-    ranks = np.array([1, 2, 6, 40])
-    assert recall_at(ranks, 5) == 0.5
-    assert rank_figures(ranks) == {"R@1": 25.0, "R@5": 50.0, "R@10": 75.0, "median_rank": 4.0}
+    found = standings([0, 1, 5, 39], [0, 0, 0, 0])
+    assert rank_figures(found) == {"R@1": 25.0, "R@5": 50.0, "R@10": 75.0, "median_rank": 4.0}
+
+
+def test_ties_count_as_if_they_came_in_random_order():
+    found = standings([0, 8, 0, 20], [39, 3, 4, 5])
+    assert found.found_within(10).tolist() == [0.25, 0.5, 1.0, 0.0]
+
+
+def test_constant_embeddings_have_the_recall_of_chance():
+    same = np.ones((101, 4))
+    assert rank_figures(retrieval_standings(same, same))["R@10"] == pytest.approx(1000 / 101)
 
 
 def test_no_queries_give_nan():
-    assert math.isnan(recall_at(np.array([], dtype=np.int64), 1))
+    assert all(math.isnan(value) for value in rank_figures(standings([], [])).values())
 
 
 def test_shapes_must_agree():

@@ -107,7 +107,7 @@ def mercator(lon: float | None, lat: float | None) -> list[float] | None:
 
 
 def _place(lon: float | None, lat: float | None) -> str:
-    return "" if lon is None or lat is None else f"{lat:.5f}, {lon:.5f}"
+    return "" if lon is None or lat is None else f"{lon:.5f}, {lat:.5f}"
 
 
 def distance_text(metres: float | None) -> str:

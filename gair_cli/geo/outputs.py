@@ -190,7 +190,7 @@ class Workspace:
 
     def _publish(self, source: Path, manifest: Mapping[str, Any]) -> None:
         """Write the manifest first: an output without one would count as foreign."""
-        retired = self.output.with_name(f".{self.output.name}.old{_TEMPORARY}")
+        retired = _retired_path(self.output)
         if self.output.exists():
             _remove(retired)
             self.output.rename(retired)
@@ -200,6 +200,24 @@ class Workspace:
         _remove(retired)
 
 
+def _retired_path(output: Path) -> Path:
+    return output.with_name(f".{output.name}.old{_TEMPORARY}")
+
+
+def recover(output: Path) -> None:
+    """Put the old output back if a kill came between setting it aside and naming the new one.
+
+    The manifest may speak of the new one already: then it is removed, and the old output counts
+    as one without a manifest. The unfinished work beside it stays.
+    """
+    retired = _retired_path(output)
+    if output.exists() or not retired.exists():
+        return
+    if _finished_plan(output) == _plan_of(partial_path(output) / "plan.json"):
+        manifest_path(output).unlink(missing_ok=True)
+    retired.rename(output)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -207,7 +225,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def open_workspace(output: Path, plan: Mapping[str, Any], *, overwrite: bool = False) -> Workspace:
+def open_workspace(
+    output: Path, plan: Mapping[str, Any], *, overwrite: bool = False, extends: bool = False
+) -> Workspace:
     """Decide what to do with what is at `output`, and open the folder of parts.
 
     Args:
@@ -215,6 +235,8 @@ def open_workspace(output: Path, plan: Mapping[str, Any], *, overwrite: bool = F
         plan: Inputs (as fingerprints) and options; equal plans give equal bytes.
         overwrite: Replace another plan's output or a foreign file. The old output stays until
             the new one is whole.
+        extends: The plan builds on what is at `output`, which may be replaced by the result;
+            unfinished work of another plan is still refused.
 
     Returns:
         The workspace; with status `finished` the output is there already and its folder is not.
@@ -228,11 +250,12 @@ def open_workspace(output: Path, plan: Mapping[str, Any], *, overwrite: bool = F
         raise InputError(f"folder {output.parent} does not exist", hint=f"mkdir -p {output.parent}")
     digest = plan_hash(plan)
     folder = partial_path(output)
+    recover(output)
     if output.exists():
         if _finished_plan(output) == digest:
             _clear_leftovers(output, folder)
             return Workspace(output, folder, digest, "finished")
-        if not overwrite:
+        if not (overwrite or extends):
             raise _exists(output, "from other inputs or options, or not made by gair")
     _discard_other(folder, digest, overwrite=overwrite)
     return _open_folder(output, folder, digest)
@@ -240,6 +263,7 @@ def open_workspace(output: Path, plan: Mapping[str, Any], *, overwrite: bool = F
 
 def _clear_leftovers(output: Path, folder: Path) -> None:
     """Remove what a kill between the last renames may have left."""
+    _remove(_retired_path(output))
     if output.is_dir():
         (output / "plan.json").unlink(missing_ok=True)
     if folder.is_dir() and _plan_of(folder / "plan.json") == _finished_plan(output):
@@ -271,9 +295,13 @@ def _discard_other(folder: Path, digest: str, *, overwrite: bool) -> None:
     """
     if not folder.exists() or _plan_of(folder / "plan.json") == digest:
         return
-    if not overwrite and any(not path.name.endswith(_TEMPORARY) for path in folder.iterdir()):
+    if not overwrite and any(_is_work(path) for path in folder.rglob("*")):
         raise _exists(folder, "unfinished work with other inputs or options")
     _remove(folder)
+
+
+def _is_work(path: Path) -> bool:
+    return path.is_file() and path.name != "plan.json" and not path.name.endswith(_TEMPORARY)
 
 
 def _plan_of(plan_file: Path) -> str | None:

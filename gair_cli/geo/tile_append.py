@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gair_cli.errors import DataError
+from gair_cli.geo.outputs import recover
 from gair_cli.geo.tileset import TileSet
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def opened_for_append(
         InputError: If `output` is something else.
         DataError: If bands, type, grid or nodata differ, or some of the scenes are in it already.
     """
+    recover(output)
     if not output.exists():
         return None
     tiles = TileSet.open(output)

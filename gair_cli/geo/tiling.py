@@ -128,7 +128,7 @@ def tile_scenes(
         known = set(earlier.index["scene_id"])
         if all(scene.scene_id in known for scene in plan.scenes):
             return _nothing_to_do(earlier, plan.bad)
-    workspace = open_workspace(output, content, overwrite=options.overwrite or options.append)
+    workspace = open_workspace(output, content, overwrite=options.overwrite, extends=options.append)
     if workspace.status == "finished":
         shutil.rmtree(output / PARTS, ignore_errors=True)
         return _nothing_to_do(TileSet.open(output), plan.bad)

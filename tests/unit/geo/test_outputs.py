@@ -3,6 +3,7 @@ import json
 import pytest
 
 from gair_cli.errors import InputError, OutputExistsError
+from gair_cli.geo import outputs
 from gair_cli.geo.outputs import (
     atomic_file,
     fingerprint,
@@ -122,3 +123,57 @@ def test_fingerprint_follows_content_and_not_dates_or_places(tmp_path):
     before = fingerprint(tmp_path / "b")
     (tmp_path / "b" / "a").write_bytes(b"2" * 100)
     assert fingerprint(tmp_path / "b") != before
+
+
+def killed(*_arguments, **_options):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["before the manifest", "after the manifest"])
+def test_kill_while_an_output_is_replaced_loses_neither_the_old_nor_the_new(
+    tmp_path, monkeypatch, moment
+):
+    output = tmp_path / "tiles"
+    first = open_workspace(output, PLAN)
+    with first.part("a") as path:
+        path.write_text("old")
+    first.finish_folder({})
+    more = {**PLAN, "appends_to": "a"}
+    second = open_workspace(output, more, extends=True)
+    with second.part("a") as path:
+        path.write_text("new")
+    with monkeypatch.context() as patch:
+        if moment == "before the manifest":
+            patch.setattr(outputs, "write_json", killed)
+        else:
+            patch.setattr(outputs, "sync", lambda _path: None)
+            rename = type(output).rename
+            patch.setattr(
+                type(output),
+                "rename",
+                lambda self, to: killed() if self == second.folder else rename(self, to),
+            )
+        with pytest.raises(KeyboardInterrupt):
+            second.finish_folder({})
+    assert not output.exists()
+    again = open_workspace(output, more, extends=True)
+    assert (output / "a").read_text() == "old"
+    assert (again.status, again.kept) == ("resumed", ["a"])
+    again.finish_folder({})
+    assert (output / "a").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiles", "tiles.gair.json"]
+    assert open_workspace(output, more, extends=True).status == "finished"
+
+
+def test_extending_an_output_refuses_unfinished_work_of_another_plan(tmp_path):
+    output = tmp_path / "tiles"
+    with open_workspace(output, PLAN).part("a") as path:
+        path.write_text("1")
+    with pytest.raises(OutputExistsError, match="unfinished work"):
+        open_workspace(output, {**PLAN, "size": 64}, extends=True)
+
+
+def test_work_without_any_finished_part_is_no_obstacle_to_another_plan(tmp_path):
+    output = tmp_path / "tiles"
+    open_workspace(output, PLAN)
+    assert open_workspace(output, {**PLAN, "size": 64}).status == "new"

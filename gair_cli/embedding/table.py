@@ -117,8 +117,10 @@ def read_blocks(path: str | Path) -> Iterator[EmbeddingTable]:
     if source.suffix == ".npy":
         yield from _npy_blocks(source)
         return
+    start = 0
     for batch in _record_batches(source):
-        yield _block(batch, source)
+        yield _block(batch, source, start=start)
+        start += batch.num_rows
 
 
 def read_meta(path: str | Path) -> EmbeddingMeta:
@@ -178,13 +180,19 @@ def _npy_blocks(source: Path) -> Iterator[EmbeddingTable]:
     if vectors.ndim != 2:  # noqa: PLR2004 - (N, D)
         raise DataError(f"{source} has the shape {vectors.shape}, (N, D) is wanted")
     names = source.with_name(source.name + ".ids.txt")
-    ids = names.read_text("utf-8").splitlines() if names.is_file() else None
+    ids = _lines(names) if names.is_file() else None
     if ids is not None and len(ids) != len(vectors):
         raise DataError(f"{names} has {len(ids)} ids for {len(vectors)} vectors")
     for start in range(0, len(vectors), BLOCK_ROWS):
         part = np.asarray(vectors[start : start + BLOCK_ROWS], np.float32)
         rows = [str(start + i) for i in range(len(part))]
         yield _table(ids[start : start + len(part)] if ids else rows, part, pl.DataFrame())
+
+
+def _lines(names: Path) -> list[str]:
+    """Return the lines of a file of ids; only a newline ends one, for an id may hold U+2028."""
+    text = names.read_bytes().decode("utf-8").removesuffix("\n")
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def _table(ids: list[str], vectors: np.ndarray, frame: pl.DataFrame) -> EmbeddingTable:
@@ -194,14 +202,15 @@ def _table(ids: list[str], vectors: np.ndarray, frame: pl.DataFrame) -> Embeddin
     return EmbeddingTable(ids, vectors, modality, status, None, EmbeddingMeta(), frame)
 
 
-def _block(batch: pa.RecordBatch, source: Path) -> EmbeddingTable:
+def _block(batch: pa.RecordBatch, source: Path, *, start: int) -> EmbeddingTable:
+    """Return a batch whose first row is row `start` of the file; ids are row numbers if need be."""
     name = embedding_column(batch.schema, source)
     vectors = vectors_of_array(batch.column(name)).astype(np.float32)
     skipped = {name, "geometry", "embedding"}
     plain = [column for column in batch.schema.names if column not in skipped]
     frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch]).select(plain)
                                        .replace_schema_metadata(None)))  # fmt: skip
-    ids = _texts(frame, "id") or [str(row) for row in range(len(vectors))]
+    ids = _texts(frame, "id") or [str(start + row) for row in range(len(vectors))]
     base = _table(ids, vectors, frame.drop(set(OWN_COLUMNS) & set(frame.columns)))
     return replace(
         base,

@@ -6,6 +6,7 @@ again. A scene that turns out unreadable is taken out as if it had never been gi
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from gair_cli import _rust
+from gair_cli.geo.outputs import write_json
 from gair_cli.geo.tile_index import PART_SCHEMA, SCENE, TILE
 
 if TYPE_CHECKING:
     from gair_cli.geo.outputs import Workspace
 
 PARTS: Final = "parts"
+BAD_SCENES: Final = f"{PARTS}/bad.json"
 _HEADER_BYTES: Final = 512
 
 
@@ -133,6 +136,19 @@ class ShardSink:
                 self._reopen(rows, scene)
                 return
             (self._workspace.folder / self.shard).unlink()
+
+    def note_bad(self, scene: int, reason: str) -> None:
+        """Keep why a scene was taken out, for the run that goes on after a kill."""
+        (self._workspace.folder / PARTS).mkdir(parents=True, exist_ok=True)
+        bad = {**self.noted_bad(), scene: reason}
+        write_json(self._workspace.folder / BAD_SCENES, {str(key): why for key, why in bad.items()})
+
+    def noted_bad(self) -> dict[int, str]:
+        """Return the reasons of the scenes taken out so far, by their numbers."""
+        path = self._workspace.folder / BAD_SCENES
+        if not path.exists():
+            return {}
+        return {int(key): why for key, why in json.loads(path.read_text("utf-8")).items()}
 
     def _open_rows(self) -> pl.DataFrame:
         return pl.concat(self._rows) if self._rows else PART_SCHEMA.to_frame()

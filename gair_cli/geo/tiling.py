@@ -68,7 +68,7 @@ class TilingReport:
         status: `new`, `resumed` or `finished` (nothing was to do).
         tiles: Tiles in the tile set.
         scenes: Scenes in it.
-        dropped: Tiles left out by this run: nodata only, or above the limit.
+        dropped: Tiles of these scenes left out: nodata only, or above the limit.
         shards: Shards in it.
         kept_shards: Shards that an interrupted run had finished.
         kept_tiles: Tiles in these.
@@ -174,7 +174,7 @@ class _Run:
         self._progress = progress
         self._earlier = earlier
         self._bad = list(plan.bad)
-        self._dropped = 0
+        self._looked_at = self._dropped = 0
         first = 0 if earlier is None else link_shards(earlier, workspace.folder)
         self._sink = ShardSink(workspace, first=first)
 
@@ -204,24 +204,38 @@ class _Run:
     def _cut_all(self) -> pl.DataFrame:
         """Cut every scene and return the index rows of all tiles."""
         start, first = self._sink.position()
+        noted = self._sink.noted_bad()
         failure: InputError | None = None
         for number, scene in enumerate(self._plan.scenes):
             if number < start:
-                self._advance(tile_count(scene, self._options))
+                self._pass_over(scene, noted.get(number))
                 continue
             try:
                 self._cut(number, scene, first=first if number == start else 0)
             except InputError as error:
                 self._sink.take_out(number)
+                self._sink.note_bad(number, str(error))
                 self._bad.append(BadScene(scene.name, str(error)))
                 failure = error
+            else:
+                self._looked_at += tile_count(scene, self._options)
         self._sink.close()
         if failure is not None and len(self._bad) == len(self._plan.scenes) + len(self._plan.bad):
             raise failure
         rows = self._sink.rows()
         if rows.is_empty():
             raise self._no_tiles()
+        self._dropped = self._looked_at - rows.height
         return rows
+
+    def _pass_over(self, scene: Scene, reason: str | None) -> None:
+        """Count a scene that an interrupted run was through with, bad if there is a reason."""
+        tiles = tile_count(scene, self._options)
+        self._advance(tiles)
+        if reason is None:
+            self._looked_at += tiles
+        else:
+            self._bad.append(BadScene(scene.name, reason))
 
     def _cut(self, number: int, scene: Scene, *, first: int) -> None:
         """Cut one scene from its tile `first` on.
@@ -251,7 +265,6 @@ class _Run:
             if full:
                 self._sink.close()
         self._advance(len(names) - seen)
-        self._dropped += cutter.dropped
 
     def _tile_ids(self, scene: Scene) -> list[str]:
         tops, lefts = scene_lattice(scene, self._options)

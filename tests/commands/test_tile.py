@@ -240,6 +240,41 @@ def test_corrupt_scene_among_good_ones_leaves_no_trace_but_its_reason(gair, tmp_
     assert ours.select(names).equals(good.select(names))
 
 
+def test_resumed_run_remembers_the_corrupt_scene_and_what_was_left_out(tmp_path):
+    for name, seed in (("a", 1), ("bad", 2), ("c", 3)):
+        made_scene(tmp_path / f"{name}.tif", seed=seed, size=(500, 500), nodata=0)
+    cut_off(tmp_path / "bad.tif")
+    blank_corner(tmp_path / "a.tif")
+    paths = [tmp_path / f"{name}.tif" for name in ("a", "bad", "c")]
+    words = ("tile", *paths, "--stride", 24, "--shard-size", "1MB", "-j", 1)
+    calm = run(*words, "-o", tmp_path / "calm")
+    refused(calm, 5, "bad.tif")
+    parts = tmp_path / "killed.partial" / "parts"
+    seen = lambda: (parts / "bad.json").exists() and len(later(parts)) > 1  # noqa: E731
+    assert kill_when(seen, *words, "-o", tmp_path / "killed") == -signal.SIGKILL
+    again = run(*words, "-o", tmp_path / "killed")
+    refused(again, 5, "bad.tif")
+    assert "kept" in again.stderr
+    counted = [line for line in calm.stderr.splitlines() if "left out for nodata" in line]
+    assert "(0 left out" not in counted[0]
+    assert counted[0] in again.stderr.splitlines()
+    assert digests(tmp_path / "killed") == digests(tmp_path / "calm")
+    tables = [pl.read_parquet(tmp_path / f"{name}.rejected.parquet") for name in ("calm", "killed")]
+    assert tables[0].equals(tables[1])
+
+
+def blank_corner(path):
+    """Make 120 by 120 pixels nodata, which leaves a tile of 96 empty."""
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as scene:
+        scene.write(np.zeros((scene.count, 120, 120), np.uint16), window=Window(0, 0, 120, 120))
+
+
+def later(parts):
+    """Return the finished index parts that are newer than the note of bad scenes."""
+    noted = (parts / "bad.json").stat().st_mtime_ns
+    return [path for path in parts.glob("*.parquet") if path.stat().st_mtime_ns > noted]
+
+
 def test_corrupt_scene_alone_is_refused_and_leaves_nothing(gair, tmp_path):
     made_scene(tmp_path / "bad.tif", size=(500, 500))
     cut_off(tmp_path / "bad.tif")

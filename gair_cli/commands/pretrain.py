@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from gair_cli.commands import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gair_cli.training.pretrain import RunReport
@@ -51,7 +53,7 @@ def command(train: Path, output: Path, jobs: int | None, dry_run: bool, **given:
     if dry_run:
         _dry_run(train, model, recipe)
         return
-    with progress(recipe.steps, "pretrain", unit="steps") as advance:
+    with _replaced_named(output), progress(recipe.steps, "pretrain", unit="steps") as advance:
         report = pretrain(
             train,
             output,
@@ -66,6 +68,20 @@ def command(train: Path, output: Path, jobs: int | None, dry_run: bool, **given:
         return
     _write_manifest(output, report, seed=recipe.seed, device=device)
     _finish(report, output)
+
+
+@contextmanager
+def _replaced_named(output: Path) -> Iterator[None]:
+    """Say where the replaced run is if the new one does not come to its end."""
+    from gair_cli.commands.streams import say
+    from gair_cli.training.run_folder import replaced_path
+
+    try:
+        yield
+    except BaseException:
+        if replaced_path(output).exists():
+            say(f"the replaced run is at {replaced_path(output)} until the new one is finished")
+        raise
 
 
 def _write_manifest(output: Path, report: RunReport, *, seed: int, device: str) -> None:

@@ -71,7 +71,7 @@ def pretrain(
         run: The folder of the run.
         model: A `[model]` table.
         recipe: How to train.
-        overwrite: Replace another plan's run.
+        overwrite: Replace another plan's run; it stays aside until the new one is finished.
         device: `cpu`, `cuda`...
         progress: Called with the number of further steps done.
 
@@ -82,7 +82,7 @@ def pretrain(
     Raises:
         InputError: If the shards cannot be read.
         DataError: If a band is missing or there is nothing to train on.
-        OutputExistsError: If something else is at `run`.
+        OutputExistsError: If something else is at `run`, or with `overwrite` what is no run.
         GairError: If the loss stays not finite.
     """
     began = time.monotonic()

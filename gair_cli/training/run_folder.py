@@ -56,8 +56,14 @@ class RunFolder:
         return content
 
     def finish(self, report: Mapping[str, Any]) -> None:
-        """Write `report.json`, which marks the run as finished."""
+        """Write `report.json`, which marks the run as finished, and let go of the replaced run."""
         write_json(self.path / "report.json", report)
+        _remove(replaced_path(self.path))
+
+
+def replaced_path(path: Path) -> Path:
+    """Return where the run that `path` replaces stays until the new one is finished."""
+    return path.with_name(f".{path.name}.old.tmp")
 
 
 def open_run(path: Path, plan: Mapping[str, Any], *, overwrite: bool = False) -> RunFolder:
@@ -66,22 +72,28 @@ def open_run(path: Path, plan: Mapping[str, Any], *, overwrite: bool = False) ->
     Args:
         path: The folder; its parent must exist.
         plan: What decides the result.
-        overwrite: Remove another plan's run.
+        overwrite: Replace another plan's run, which stays at `replaced_path` until the new run
+            is finished.
 
     Raises:
-        OutputExistsError: If something else is there and `overwrite` is off.
+        OutputExistsError: If another run is there and `overwrite` is off, or what is there is no
+            run.
         InputError: If the parent does not exist.
     """
     digest = plan_hash(plan)
     if not path.absolute().parent.is_dir():
         raise InputError(f"folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
     if path.exists() and not _is_ours(path, digest):
+        if _plan_of(path) is None:
+            raise OutputExistsError(
+                f"{path} exists already and is no run", hint="choose another output"
+            )
         if not overwrite:
             raise OutputExistsError(
-                f"{path} exists already (another run, or not made by gair)",
+                f"{path} exists already (another run)",
                 hint="choose another output, or pass --overwrite",
             )
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _set_aside(path)
     path.mkdir(exist_ok=True)
     if not (path / "plan.json").exists():
         write_json(path / "plan.json", {"plan_hash": digest})
@@ -95,13 +107,36 @@ def _is_ours(path: Path, digest: str) -> bool:
     """Tell whether a path is an empty folder or a run of this plan."""
     if not path.is_dir():
         return False
+    if not (path / "plan.json").exists():
+        return all(child.name.endswith(".tmp") for child in path.iterdir())
+    return _plan_of(path) == digest
+
+
+def _plan_of(path: Path) -> str | None:
+    """Return the hash of a run's plan; None for what is no run."""
     try:
         content = json.loads((path / "plan.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return all(child.name.endswith(".tmp") for child in path.iterdir())
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("plan_hash") == digest
+        return None
+    found = content.get("plan_hash") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _set_aside(path: Path) -> None:
+    """Move a run out of the way; an unfinished one goes where a replaced run waits already."""
+    replaced = replaced_path(path)
+    if replaced.exists() and not (path / "report.json").exists():
+        _remove(path)
+        return
+    _remove(replaced)
+    path.rename(replaced)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_config(path: Path, tables: Mapping[str, Any]) -> None:

@@ -66,6 +66,20 @@ def test_pairs_train_all_three_towers_and_are_validated_in_six_directions(gair, 
         "pretrain", world / "train", "-o", run, *settings(recipe__lr=0.1), "--overwrite"
     )
     assert replaced.exit_code == 0
+    bad = ("--overwrite", "--config", tmp_path / "gone.toml")
+    assert gair("pretrain", world / "train", "-o", run, *settings(), *bad).exit_code == 3
+    assert load_model(run).config.towers == ("rs", "sv", "location")
+    assert not (tmp_path / ".run.old.tmp").exists()
+
+
+def test_replaced_run_is_named_when_the_new_one_fails(gair, world, tmp_path):
+    run = tmp_path / "run"
+    assert gair("pretrain", world / "train", "-o", run, *settings()).exit_code == 0
+    words = (*settings(model__sv__name="no_such_model"), "--overwrite")
+    failed = gair("pretrain", world / "train", "-o", run, *words)
+    assert failed.exit_code != 0
+    assert f"replaced run is at {tmp_path / '.run.old.tmp'}" in failed.stderr
+    assert load_model(tmp_path / ".run.old.tmp").config.towers == ("rs", "sv", "location")
 
 
 def test_tiles_alone_make_a_model_of_satellite_and_location(gair, world, tmp_path):

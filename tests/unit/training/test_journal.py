@@ -82,6 +82,36 @@ def test_run_folder_of_another_plan_or_a_foreign_one_is_refused(tmp_path):
         open_run(tmp_path / "no" / "run", {"a": 1})
 
 
+def test_overwritten_run_stays_aside_until_the_new_one_is_finished(tmp_path):
+    path, aside = tmp_path / "run", tmp_path / ".run.old.tmp"
+    first = open_run(path, {"a": 1})
+    (path / "weights").write_text("first")
+    first.finish({"steps": 1})
+    for plan in ({"a": 2}, {"a": 3}):  # the first of them does not get far
+        run = open_run(path, plan, overwrite=True)
+        assert not (path / "weights").exists()
+        (path / "weights").write_text("later")
+        assert (aside / "weights").read_text() == "first"
+    open_run(path, {"a": 3}, overwrite=True)
+    assert (path / "weights").read_text() == "later"
+    run.finish({"steps": 1})
+    assert [child.name for child in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_is_no_run_is_never_overwritten(tmp_path):
+    for name, plan in (("none", None), ("odd", "[1]")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("mine")
+        if plan is not None:
+            (folder / "plan.json").write_text(plan)
+        with pytest.raises(OutputExistsError, match="is no run"):
+            open_run(folder, {"a": 1}, overwrite=True)
+    with pytest.raises(OutputExistsError, match="is no run"):
+        open_run(tmp_path / "none" / "thesis.txt", {"a": 1}, overwrite=True)
+    assert (tmp_path / "none" / "thesis.txt").read_text() == "mine"
+
+
 def test_written_config_gives_the_same_settings_again(tmp_path):
     model, recipe = read_settings("tiny", None, ["recipe.steps=12", "model.query=mean"])
     write_config(tmp_path / "config.toml", {"model": model, "recipe": recipe.to_table()})

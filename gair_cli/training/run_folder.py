@@ -14,6 +14,7 @@ run/
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -158,4 +159,6 @@ def _toml(table: Mapping[str, Any], name: str) -> list[str]:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(item) for item in value)}]"
-    return json.dumps("none" if value is None else value)  # JSON's scalars are TOML's
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # nan, inf, -inf
+    return json.dumps("none" if value is None else value)  # JSON's other scalars are TOML's

@@ -1,6 +1,7 @@
 """The log, the checkpoints' bookkeeping, and the run's folder."""
 
 import json
+import math
 
 import pytest
 
@@ -119,6 +120,14 @@ def test_written_config_gives_the_same_settings_again(tmp_path):
     assert json.dumps(again[0]) == json.dumps(model)
     assert again[1] == recipe
     assert recipe.steps == 12
+
+
+def test_written_config_keeps_a_nodata_of_nan(tmp_path):
+    rs = {"nodata": math.nan, "limits": [math.inf, -math.inf, 0.5]}
+    write_config(tmp_path / "config.toml", {"model": {"rs": {"input": rs}}})
+    again, _ = read_settings(None, tmp_path / "config.toml", [])
+    assert math.isnan(again["rs"]["input"]["nodata"])
+    assert again["rs"]["input"]["limits"] == rs["limits"]
 
 
 def test_unknown_table_and_broken_toml_are_named(tmp_path):

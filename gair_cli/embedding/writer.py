@@ -94,6 +94,19 @@ def file_schema(job: Job, kind: TableKind, block: pa.Table) -> pa.Schema:
     return with_metadata(block.schema, metadata)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """Counts unreadable rows, those of earlier runs included, and lets `check` stop the job."""
+
+    check: CheckBad | None
+    bad: int = 0
+
+    def add(self, count: int) -> None:
+        self.bad += count
+        if self.check is not None:
+            self.check(self.bad)
+
+
 def _slices(n: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
@@ -175,7 +188,8 @@ def write_job(
         manifest: What else the side manifest says.
         row_group: Rows a block; None is 16,384 or as many as 64 MB hold.
         overwrite: Replace what is there.
-        check: Called with the number of unreadable rows of this run so far; may raise to stop.
+        check: Called with the number of unreadable rows so far, those of kept blocks included,
+            before a block counts as finished; may raise to stop.
         progress: Called with the number of rows done, kept ones included.
 
     Returns:
@@ -192,17 +206,21 @@ def write_job(
         return Written(len(job), {}, finished_before=True)
     slices = _slices(len(job), size)
     names = [f"rows-{number:06d}.arrow" for number in range(len(slices))]
-    kept, bad = sum(space.has(name) for name in names), 0
+    there = [name for name in names if space.has(name)]
+    tally = _Tally(check)
+    tally.add(sum(len(_reasons_of(space.folder / name)) for name in there))
     for name, rows in zip(names, slices, strict=True):
         if space.has(name):
             _advance(progress, rows.stop - rows.start)
             continue
-        bad += _write_part(space, name, job, kind, rows, progress)
-        if check is not None:
-            check(bad)
+        block, reasons = embed_block(job, kind, rows, progress)
+        tally.add(len(reasons))
+        _write_part(space, name, _with_reasons(block, reasons, file_schema(job, kind, block)))
     statuses, reasons = _assemble(space, names, len(job), format_)
     space.finish_file(_ASSEMBLED, {**(manifest or {}), "rows": len(job), "statuses": statuses})
-    return Written(len(job), statuses, kept, len(names), unreadable=unreadable_rows(job, reasons))
+    return Written(
+        len(job), statuses, len(there), len(names), unreadable=unreadable_rows(job, reasons)
+    )
 
 
 def _advance(progress: Progress | None, count: int) -> None:
@@ -210,22 +228,23 @@ def _advance(progress: Progress | None, count: int) -> None:
         progress(count)
 
 
-def _write_part(
-    space: Workspace,
-    name: str,
-    job: Job,
-    kind: TableKind,
-    rows: slice,
-    progress: Progress | None,
-) -> int:
-    """Write one row group as a finished part; return how many of its rows are unreadable."""
-    block, reasons = embed_block(job, kind, rows, progress)
-    schema = file_schema(job, kind, block)
+def _with_reasons(block: pa.Table, reasons: Mapping[int, str], schema: pa.Schema) -> pa.Table:
+    """Return a block with the reasons of its unreadable rows in the metadata."""
     texts = json.dumps({str(row): reason for row, reason in reasons.items()})
-    schema = schema.with_metadata({**(schema.metadata or {}), _REASONS: texts.encode()})
-    with space.part(name) as path, pa.ipc.new_file(path, schema) as writer:
-        writer.write_table(block.cast(schema))
-    return len(reasons)
+    metadata = {**(schema.metadata or {}), _REASONS: texts.encode()}
+    return block.cast(schema.with_metadata(metadata))
+
+
+def _write_part(space: Workspace, name: str, block: pa.Table) -> None:
+    with space.part(name) as path, pa.ipc.new_file(path, block.schema) as writer:
+        writer.write_table(block)
+
+
+def _reasons_of(part: Path) -> dict[str, str]:
+    """Return the reasons of a finished part's unreadable rows by their number in the job."""
+    with pa.memory_map(str(part)) as source:
+        found: dict[str, str] = json.loads(pa.ipc.open_file(source).schema.metadata[_REASONS])
+    return found
 
 
 def _read_parts(space: Workspace, names: list[str]) -> Iterator[tuple[pa.Table, dict[int, str]]]:

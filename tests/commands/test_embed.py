@@ -186,6 +186,23 @@ def test_too_many_unreadable_photos_stop_at_once(gair, photos, tiny_model, tmp_p
     assert not (tmp_path / "none.parquet").exists()
 
 
+@pytest.mark.parametrize("row_group", [1, 2, 4])
+def test_the_same_command_again_does_not_get_past_max_bad(
+    gair, photos, tiny_model, tmp_path, row_group
+):
+    paths = ["a.jpg", "broken.jpg", "b.jpg", "broken.jpg", "c.jpg"]
+    table = tmp_path / "photos.csv"
+    pl.DataFrame({"path": [str(photos / path) for path in paths]}).write_csv(table)
+    out = tmp_path / "emb.parquet"
+    words = ("embed", "--photos", table, "--model", tiny_model, "--row-group", row_group, "-o", out)
+    for _ in range(4):
+        result = gair(*words, "--max-bad", 1)
+        assert (result.exit_code, out.exists()) == (5, False)
+        assert "2 of 5 photos are bad" in result.stderr
+    assert gair(*words, "--max-bad", 2).exit_code in {0, 5}
+    assert read_embeddings(out).status.tolist().count("unreadable") == 2
+
+
 def test_bad_rows_are_set_aside_with_reasons(gair, tiny_model, tmp_path):
     csv = tmp_path / "pts.csv"
     csv.write_text("id,lon,lat\na,1,2\nb,,3\nc,4,95\nd,5,6\ne,7,8\n")

@@ -109,7 +109,8 @@ def tile_scenes(
 
     Raises:
         InputError: If a scene is missing, or none can be read.
-        DataError: If a scene has no CRS, scenes differ in bands or type, or no tile is left.
+        DataError: If a scene has no CRS or masks pixels without a nodata value, scenes differ in
+            bands or type, or no tile is left.
         OutputExistsError: If `output` holds something else.
         DiskFullError: If the disk or the file-size limit is reached; finished shards are kept.
     """
@@ -242,6 +243,7 @@ class _Run:
 
         Raises:
             InputError: If it cannot be decoded.
+            DataError: If its mask leaves out pixels for which there is no value.
         """
         names = self._tile_ids(scene)
         cutter = _cutter(scene, names, self._options, first)
@@ -259,6 +261,7 @@ class _Run:
                     tiles, scene, number=number, shard=self._sink.shard, tile_ids=names,
                     size=tile_size(scene, self._options),
                 )  # fmt: skip
+                _check_masked(scene, rows)
                 self._sink.add(rows)
                 self._advance(int(tiles["number"][-1]) + 1 - seen)
                 seen = int(tiles["number"][-1]) + 1
@@ -310,6 +313,21 @@ class _Run:
             partial=options.partial,
             predictor=_PREDICTORS.get(scene.dtype, 2),
             plan_hash=digest,
+        )
+
+
+def _check_masked(scene: Scene, rows: pl.DataFrame) -> None:
+    """Refuse masked integers without a nodata value, which nobody could tell from pixels.
+
+    Raises:
+        DataError: If so.
+    """
+    if scene.nodata is not None or scene.dtype.startswith("float"):
+        return
+    if (rows["nodata_fraction"] > 0).any():
+        raise DataError(
+            f"{scene.name} masks pixels, but has no nodata value to mark them in tiles",
+            hint="pass --nodata 0, or another value that no pixel has",
         )
 
 

@@ -111,10 +111,11 @@ def test_same_scene_twice_and_two_nodata_values_are_refused(tmp_path):
         plan_tiles([first, scene(tmp_path, "b.tif", nodata=1)], TilingOptions(size=8))
 
 
-def test_mask_band_decides_what_is_valid(tmp_path):
+def masked_scene(folder):
+    """Write a scene of 16 by 16 pixels whose mask leaves out the first four columns."""
     import rasterio
 
-    path = scene(tmp_path, "a.tif", (1, 16, 16))
+    path = scene(folder, "a.tif", (1, 16, 16))
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
         rasterio.open(path, "r+") as raster,
@@ -122,18 +123,55 @@ def test_mask_band_decides_what_is_valid(tmp_path):
         mask = np.full((16, 16), 255, np.uint8)
         mask[:, :4] = 0
         raster.write_mask(mask)
-        pixels = raster.read(1)
-    tile_scenes([path], tmp_path / "tiles", options=TilingOptions(size=8))
+        return path, raster.read(1)
+
+
+def test_mask_band_decides_what_is_valid(tmp_path):
+    path, pixels = masked_scene(tmp_path)
+    burnt = TilingOptions(size=8, scenes=SceneOptions(nodata=255))
+    tile_scenes([path], tmp_path / "tiles", options=burnt)
     tiles = TileSet.open(tmp_path / "tiles")
     row = tiles.index.with_row_index("place").filter(row=0, col=0).row(0, named=True)
     assert row["nodata_fraction"] == pytest.approx(0.5)
     assert row["band_mean"] == pytest.approx([pixels[:8, 4:8].mean()], rel=1e-12)
-    assert (tiles.read([row["place"]])[0][0] == pixels[:8, :8]).all()
-    burnt = TilingOptions(size=8, scenes=SceneOptions(nodata=255))
-    tile_scenes([path], tmp_path / "burnt", options=burnt)
-    tiles = TileSet.open(tmp_path / "burnt")
-    place = tiles.index.with_row_index("place").filter(row=0, col=0)["place"].to_list()
-    assert (tiles.read(place)[0][0, :, :4] == 255).all()
+    found = tiles.read([row["place"]])[0][0]
+    assert (found[:, :4] == 255).all()
+    assert (found[:, 4:] == pixels[:8, 4:8]).all()
+
+
+def test_masked_integers_without_a_nodata_value_are_refused(tmp_path):
+    path, _ = masked_scene(tmp_path)
+    with pytest.raises(DataError, match="masks pixels") as caught:
+        tile_scenes([path], tmp_path / "tiles", options=TilingOptions(size=8))
+    assert "--nodata 0" in caught.value.hint
+    assert not (tmp_path / "tiles").exists()
+
+
+def test_alpha_band_that_masks_nothing_in_a_tile_needs_no_nodata_value(tmp_path):
+    pixels = np.full((4, 16, 16), 7, np.uint8)
+    pixels[3] = 255
+    pixels[3, :, :8] = 0
+    write_rgba(tmp_path / "a.tif", pixels)
+    tile_scenes([tmp_path / "a.tif"], tmp_path / "tiles", options=TilingOptions(size=8))
+    tiles = TileSet.open(tmp_path / "tiles")
+    assert set(tiles.index["col"]) == {1}
+    assert len(tiles.info.bands) == 3
+    with pytest.raises(DataError, match="masks pixels"):
+        tile_scenes([tmp_path / "a.tif"], tmp_path / "whole", options=TilingOptions(size=16))
+
+
+def write_rgba(path, pixels):
+    """Write (4, H, W) bytes as red, green, blue and alpha."""
+    import rasterio
+
+    profile = {"driver": "GTiff", "count": 4, "dtype": "uint8", "crs": UTM["crs"]}
+    height, width = pixels.shape[1:]
+    place = rasterio.Affine(*UTM["transform"])
+    with rasterio.open(
+        path, "w", **profile, height=height, width=width, transform=place, photometric="RGB",
+        alpha="YES",
+    ) as raster:  # fmt: skip
+        raster.write(pixels)
 
 
 def test_tiles_of_nodata_only_are_left_out_and_others_by_their_share(tmp_path):

@@ -55,3 +55,11 @@ class LossConfig:
     secl_weight: float = 1.0
     symmetric: bool = True
     geo: GeoTargets | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a loss of nothing."""
+        if not self.pairs:
+            raise UsageError(
+                "recipe.loss.pairs is empty, wanted one or more",
+                hint=f"known there: {', '.join(PAIRS)}",
+            )

@@ -229,10 +229,14 @@ def _fill_bands(table: Mapping[str, Any], bands: BandStatistics | None) -> Mappi
         raise UsageError(
             "model.rs.input has no bands", hint="a tile set gives them, or name bands, mean and std"
         )
-    names = list(table.get("bands", bands.names))
+    names = table.get("bands", list(bands.names))
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise UsageError(
+            f"model.rs.input.bands is {names!r}, wanted a list of names", hint='like ["B2", "B8"]'
+        )
     at = band_positions(names, bands.names)
     found: dict[str, Any] = {
-        "bands": names,
+        "bands": list(names),
         "mean": [bands.mean[i] for i in at],
         "std": [bands.std[i] for i in at],
     }

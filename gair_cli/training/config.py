@@ -7,6 +7,7 @@ every default here is ours.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,7 +29,7 @@ class Recipe:
 
     Attributes:
         steps: Optimizer steps of the whole run.
-        batch_size: Pairs a step.
+        batch_size: Pairs a step; 2 or more, for the others are the negatives.
         lr: Highest learning rate.
         warmup_steps: Steps of linear rise to it, at most a fifth of all.
         final_lr: Learning rate at the end, as a share of `lr`; a cosine leads there.
@@ -71,10 +72,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no run."""
-        at_least_one = ("steps", "batch_size", "checkpoint_steps", "keep_checkpoints", "log_steps",
+        _refuse_endless(self.to_table(), "recipe")
+        at_least_one = ("steps", "checkpoint_steps", "keep_checkpoints", "log_steps",
                         "photos_per_tile")  # fmt: skip
         for name in at_least_one:
             _check(name, getattr(self, name), low=1)
+        _check("batch_size", self.batch_size, low=2)
         for name in ("warmup_steps", "weight_decay", "clip_norm", "validation_rows", "cache_mb",
                      "loader_threads", "final_lr"):  # fmt: skip
             _check(name, getattr(self, name), low=0)
@@ -98,6 +101,14 @@ class Recipe:
     def plan(self) -> dict[str, Any]:
         """Return what decides the result: the table without what has no effect on it."""
         return {key: value for key, value in self.to_table().items() if key not in _NO_EFFECT}
+
+
+def _refuse_endless(table: Mapping[str, Any], where: str) -> None:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            _refuse_endless(value, f"{where}.{name}")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{where}.{name} is {value}, wanted a finite number")
 
 
 def _check(name: str, value: float, *, low: float) -> None:

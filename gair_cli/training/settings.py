@@ -45,6 +45,11 @@ def read_settings(
             f"unknown table {min(unknown)}",
             hint="settings are model.KEY or recipe.KEY, such as recipe.steps=300",
         )
+    if not isinstance(tables["model"], dict):
+        raise UsageError(
+            f"model is {tables['model']!r}, wanted a table of settings",
+            hint="like model.query=mean",
+        )
     return tables["model"], Recipe.from_table(tables.get("recipe", {}))
 
 

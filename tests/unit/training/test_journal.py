@@ -133,6 +133,9 @@ def test_written_config_keeps_a_nodata_of_nan(tmp_path):
 def test_unknown_table_and_broken_toml_are_named(tmp_path):
     with pytest.raises(UsageError, match="unknown table modle"):
         read_settings("tiny", None, ["modle.query=mean"])
+    (tmp_path / "flat.toml").write_text("model = 3")
+    with pytest.raises(UsageError, match="model is 3, wanted a table"):
+        read_settings(None, tmp_path / "flat.toml", [])
     (tmp_path / "bad.toml").write_text("steps = = 3")
     with pytest.raises(InputError, match=r"bad.toml is not TOML"):
         read_settings(None, tmp_path / "bad.toml", [])

@@ -163,26 +163,22 @@ def _run(request: Any, score: Callable[..., Any], given: dict[str, Any]) -> None
     With an output the record is the file and the table a summary on stderr; else the table, or
     with `--json` the record, is stdout's data.
     """
-    from gair_cli.geo.outputs import open_workspace
+    from gair_cli.evaluation.results import has_results, write_results
 
     output = None if str(given["output"]) == "-" else given["output"]
-    workspace = None
-    if output is not None:
-        workspace = open_workspace(output, request.plan(), overwrite=given["overwrite"])
-        if workspace.status == "finished":
-            say(f"nothing to do: {output} holds these results already")
-            return
+    plan = request.plan() if output is not None else {}
+    if output is not None and has_results(output, plan, overwrite=given["overwrite"]):
+        say(f"nothing to do: {output} holds these results already")
+        return
     with progress(None, "evaluating", unit="steps") as advance:
         report = score(request, progress=advance)
     for line in report.notes:
         say(line)
     text = json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n"
-    if workspace is not None:
-        with workspace.part("results.json") as part:
-            part.write_text(text, encoding="utf-8")
-        workspace.finish_file("results.json", {"command": "gair eval"})
+    if output is not None:
+        write_results(output, text, plan)
         say(report.to_text())
-        wrote(workspace.output)
+        wrote(output)
     as_record = given["as_json"] or given["output"] is not None
-    if workspace is None or given["as_json"]:
+    if output is None or given["as_json"]:
         click.echo(text if as_record else report.to_text(), nl=not as_record)

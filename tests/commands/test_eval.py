@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import json
 
@@ -171,6 +172,47 @@ def test_results_file_is_whole_repeatable_and_not_overwritten_by_other_results(g
     assert gair(*words, "--seed", 1, "--overwrite").exit_code == 0
     assert gair(*words, "--overwrite").exit_code == 0
     assert (tmp_path / "results.json").read_bytes() == before
+
+
+def test_a_failed_evaluation_leaves_nothing_and_the_mended_command_runs(gair, tmp_path):
+    write_embedded(tmp_path)
+    words = ["eval", "points", tmp_path / "labels.csv", "--draws", 20]
+    words += ["--embeddings", tmp_path / "emb.csv", "-o", tmp_path / "r.json"]
+    before = sorted(tmp_path.iterdir())
+    assert gair(*words, "--target", "typo").exit_code == 4
+    assert sorted(tmp_path.iterdir()) == before
+    done = gair(*words, "--target", "y")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path not in before) == [
+        "r.json", "r.json.gair.json",
+    ]  # fmt: skip
+
+
+def test_labels_from_a_pipe_are_scored_after_a_killed_run(gair, tmp_path, monkeypatch):
+    from gair_cli.evaluation import points_run
+
+    write_embedded(tmp_path)
+    words = ["eval", "points", "-", "--target", "y", "--draws", 20]
+    words += ["--embeddings", tmp_path / "emb.csv", "-o", tmp_path / "r.json"]
+    data = (tmp_path / "labels.csv").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(points_run, "run_points", lambda *_, **__: 1 / 0)
+        with contextlib.suppress(ZeroDivisionError):
+            gair(*words, stdin=data)
+    assert not (tmp_path / "r.json.partial").exists()
+    assert gair(*words, stdin=data).exit_code == 0
+
+
+def test_results_replace_neither_strange_files_nor_folders(gair, tmp_path):
+    write_embedded(tmp_path)
+    words = ["eval", "points", tmp_path / "labels.csv", "--target", "y", "--draws", 20]
+    words += ["--embeddings", tmp_path / "emb.csv"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
+    assert gair(*words, "-o", tmp_path / "labels.csv").exit_code == 2
+    assert gair(*words, "-o", tmp_path / "mine", "--overwrite").exit_code == 2
+    assert gair(*words, "-o", tmp_path / "absent" / "r.json").exit_code == 3
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "kept"
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from gair_cli.embedding.raster import (
 from gair_cli.embedding.scenes import Scene, open_scene
 from gair_cli.embedding.towers import rs_config
 from gair_cli.errors import DataError
-from gair_cli.geo.outputs import fingerprint, open_workspace
+from gair_cli.geo.outputs import open_workspace
 from gair_cli.geo.rasters import raster_info
+from gair_cli.geo.virtual import raster_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +96,7 @@ def prepare_raster(model: GairModel, facts: ModelFacts, request: RasterRequest) 
     options = request.options
     identity = {
         "command": "raster",
-        "scene": [fingerprint(file) for file in scene.files],
+        "scene": [digest for file in scene.files for digest in raster_fingerprints(file)],
         "model": facts.sha256,
         "config": facts.config_hash,
         "options": options.to_dict(),

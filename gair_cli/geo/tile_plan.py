@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gair_cli import _rust
 from gair_cli.errors import DataError, InputError, UsageError
 from gair_cli.geo.build import require_gdal
-from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.scenes import Scene, SceneOptions, inputs_of, open_scene
+from gair_cli.geo.virtual import raster_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class TilingPlan:
     Attributes:
         scenes: Those that could be opened, in order.
         bad: The others.
-        digests: Fingerprints of all inputs.
+        digests: Fingerprints of all inputs, and of the files behind virtual ones.
         tiles: Tiles on all lattices, before nodata is looked at.
         pixel_bytes: Their bytes, uncompressed.
     """
@@ -107,7 +107,8 @@ def plan_tiles(paths: Sequence[Path], options: TilingOptions) -> TilingPlan:
     areas = [tile_size(scene, options)[0] * tile_size(scene, options)[1] for scene in scenes]
     pixels = sum(count * area for count, area in zip(counts, areas, strict=True))
     value_bytes = int(scenes[0].dtype.lstrip("uintfloa")) // 8 * len(scenes[0].bands)
-    digests = [fingerprint(file) for _, files in inputs for file in files if file.exists()]
+    local = [file for _, files in inputs for file in files if file.exists()]
+    digests = [digest for file in local for digest in raster_fingerprints(file)]
     return TilingPlan(tuple(scenes), tuple(bad), tuple(digests), sum(counts), pixels * value_bytes)
 
 

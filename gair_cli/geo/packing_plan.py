@@ -39,6 +39,7 @@ TILE_ROW: Final = "_tile_row"
 PATH: Final = "_path"
 _MADE_HERE: Final = ("cell", "shard", "tile_offset", "tile_length", "photo_offset", "photo_length",
                      "sha256")  # fmt: skip
+_OF_TILES: Final = ("tile_id", "x", "y", KEY, TILE_ROW)
 _LEFT_OUT: Final = ("path", "geometry", "bbox")
 
 
@@ -138,12 +139,13 @@ def rows_of_photos(photos: PhotoTable, splits: Splits, *, own_split: bool) -> pl
         own_split: Keep the table's `split` column instead.
 
     Returns:
-        As `rows_of_pairs`, without tiles.
+        As `rows_of_pairs`, without tiles. A column of the user's that has the name of a tile's
+        (`tile_id`, `x`, `y`) means something else and is left out.
 
     Raises:
         DataError: If there are no photos.
     """
-    frame = photos.frame
+    frame = photos.frame.drop(_OF_TILES, strict=False)
     if not frame.height:
         raise DataError("no photo has coordinates that can be used", hint="see the rejected rows")
     ids = sample_ids(frame["photo_id"].to_list(), [""] * frame.height)

@@ -145,6 +145,23 @@ def test_own_split_is_kept_only_if_named(gair, photo_folder, tmp_path):
         assert set(own.index["split"]) == {"mine"}
 
 
+def test_own_columns_named_like_those_of_tiles_do_not_place_a_photo(gair, photo_folder, tmp_path):
+    table = pl.read_csv(photo_folder / "photos.csv", schema_overrides={"id": pl.String})
+    paths = [str(photo_folder / path) for path in table["image_path"]]
+    own = {"x": "left", "y": 0.25, "tile_id": 7, "shard": "s", "cell": 3.5, "tile_offset": "far",
+           "sha256": 1, "sample_id": "s", "_tile_row": "a", "_key": 1, "note": "kept"}  # fmt: skip
+    literals = [pl.lit(value).alias(name) for name, value in own.items()]
+    table = table.with_columns(pl.Series("image_path", paths), *literals)
+    table.write_csv(tmp_path / "photos.csv")
+    done = gair("pack", tmp_path / "photos.csv", "-o", tmp_path / "train")
+    assert done.exit_code == 0, done.stderr
+    with ShardReader(tmp_path / "train") as reader:
+        for name in ("x", "y", "tile_id", "tile_offset"):
+            assert reader.index[name].null_count() == PHOTOS
+        assert set(reader.index["note"]) == {"kept"}
+        assert all(reader.verify(row) for row in range(PHOTOS))
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -21,6 +21,7 @@ from gair_cli.geo.shards import INDEX_SCHEMA
 from gair_cli.geo.tables import (
     ColumnNames,
     PhotoTable,
+    as_utc,
     check_bad,
     read_photo_table,
     unique_by_id,
@@ -75,6 +76,8 @@ def rows_of_pairs(
     numbers = pl.DataFrame({"tile_id": tiles.index["tile_id"]}).with_row_index(TILE_ROW)
     joined = pairs.join(numbers, on="tile_id", how="left", maintain_order="left")
     _refuse_unknown_tiles(joined, source)
+    if "captured_at" in joined.columns:
+        joined = joined.with_columns(as_utc(joined["captured_at"]))
     paths = _absolute(joined["path"], photos_root or source.parent)
     return _ordered(
         joined.with_columns(paths, pl.col("tile_id").alias(KEY)).sort(TILE_ROW, maintain_order=True)

@@ -223,6 +223,22 @@ def test_pairs_of_another_tile_set_are_refused(gair, world, tmp_path):
     assert not (tmp_path / "train.partial").exists()
 
 
+def test_dates_of_pairs_may_be_texts_of_any_kind(gair, world, tmp_path):
+    pairs = pl.read_parquet(world / "pairs.parquet").drop("captured_at", strict=False)
+    dates = ["2024-05-01", "2024-05-01 12:30:00", "2024-05-01T14:30:00+02:00", "soon"]
+    texts = pl.Series("captured_at", [dates[row % 4] for row in range(pairs.height)])
+    pairs.with_columns(texts).write_parquet(tmp_path / "pairs.parquet")
+    done = gair(
+        "pack", tmp_path / "pairs.parquet", "--tiles", world / "tiles", "-o", tmp_path / "train",
+        "--photos-root", world,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    with ShardReader(tmp_path / "train") as reader:
+        found = reader.index["captured_at"].drop_nulls()
+        assert set(found.dt.strftime("%dT%H:%M")) == {"01T00:00", "01T12:30"}
+        assert len(found) == sum(row % 4 < 3 for row in range(pairs.height))
+
+
 def test_a_sample_is_a_tile_with_all_of_its_photos(world):
     with (
         ShardReader(world / "train") as reader,

@@ -19,8 +19,8 @@ from gair_cli.embedding.raster import (
 )
 from gair_cli.embedding.scenes import Scene, open_scene
 from gair_cli.embedding.towers import rs_config
-from gair_cli.errors import DataError
-from gair_cli.geo.outputs import open_workspace
+from gair_cli.errors import DataError, OutputExistsError
+from gair_cli.geo.outputs import Workspace, manifest_path, open_workspace
 from gair_cli.geo.rasters import raster_info
 from gair_cli.geo.virtual import raster_fingerprints
 
@@ -168,7 +168,7 @@ def write_raster(
         OutputExistsError: When something else is there.
         DataError: When no pixel of the scene is valid.
     """
-    space = open_workspace(output, prepared.identity, overwrite=overwrite)
+    space = _open(prepared, output, overwrite=overwrite)
     if space.status == "finished":
         return False
     try:
@@ -185,10 +185,31 @@ def write_raster(
     except BaseException:
         shutil.rmtree(space.folder, ignore_errors=True)
         raise
+    if overwrite or components is not None:
+        components_path(output).unlink(missing_ok=True)  # those of the raster that goes
+    space.finish_file(_PART, manifest or {})
     if components is not None:
         write_components(components, components_path(output))
-    space.finish_file(_PART, manifest or {})
     return True
+
+
+def _open(prepared: PreparedRaster, output: Path, *, overwrite: bool) -> Workspace:
+    """Open the workspace; a raster whose components are missing counts as unfinished.
+
+    Raises:
+        OutputExistsError: When something else is there, or where the components go.
+    """
+    beside = components_path(output)
+    wanted = prepared.options.pca is not None
+    if wanted and beside.exists() and not (overwrite or output.exists()):
+        raise OutputExistsError(
+            f"{beside} exists already", hint="choose another output, or pass --overwrite"
+        )
+    space = open_workspace(output, prepared.identity, overwrite=overwrite)
+    if space.status != "finished" or not wanted or beside.exists():
+        return space
+    manifest_path(output).unlink()
+    return open_workspace(output, prepared.identity, overwrite=True)
 
 
 def components_path(output: Path) -> Path:

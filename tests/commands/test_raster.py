@@ -45,6 +45,23 @@ def test_a_scene_becomes_a_geotiff_that_says_how_it_was_made(gair, scene, tiny_m
     assert gair(*words, "--space", "encoder").exit_code == 2
 
 
+def test_components_lie_beside_their_own_raster_only(gair, scene, tiny_model, tmp_path):
+    out, beside = tmp_path / "emb.tif", tmp_path / "emb.tif.pca.json"
+    words = ("raster", scene, "--model", tiny_model, "--res", 40, "-o", out)
+    beside.write_text("mine")
+    assert gair(*words, "--pca", 3).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == [beside.name]
+    assert gair(*words).exit_code == 0
+    assert beside.read_text() == "mine"
+    assert gair(*words, "--pca", 3, "--overwrite").exit_code == 0
+    components = beside.read_bytes()
+    beside.unlink()
+    assert gair(*words, "--pca", 3).exit_code == 0
+    assert beside.read_bytes() == components
+    assert gair(*words, "--overwrite").exit_code == 0
+    assert not beside.exists()
+
+
 def test_a_folder_of_one_band_files_gives_the_same(gair, scene, tiny_model, tmp_path):
     found = []
     for source in (scene, scene.parent / "stack"):

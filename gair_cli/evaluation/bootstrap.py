@@ -22,11 +22,13 @@ Ints = NDArray[np.int64]
 DRAWS: Final = 1000
 LEVELS: Final = (2.5, 97.5)
 """Percentiles of a 95 % interval."""
+MIN_BLOCKS: Final = 2
+"""With fewer blocks there is nothing to resample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A score with its 95 % interval."""
+    """A score with its 95 % interval, whose ends are NaN where there is none."""
 
     value: float
     low: float
@@ -86,8 +88,7 @@ def median_interval(values: Floats, draws: BlockDraws) -> Interval:
     reached = np.cumsum(draws.counts[:, draws.blocks[order]], axis=1)  # (draws, N)
     at = (reached < reached[:, -1:] / 2.0).sum(axis=1)
     spread = values[order][np.minimum(at, len(values) - 1)]
-    low, high = np.percentile(spread, LEVELS)
-    return Interval(float(np.median(values)), float(low), float(high))
+    return _summary(float(np.median(values)), spread, draws)
 
 
 def r2_difference(target: Floats, first: Floats, second: Floats, *, draws: BlockDraws) -> Interval:
@@ -108,19 +109,22 @@ Statistic = Callable[[Floats], Floats]
 
 
 def _interval(terms: Floats, draws: BlockDraws, statistic: Statistic) -> Interval:
-    return _summary(float(statistic(terms.sum(axis=0))), statistic(draws.draw_sums(terms)))
+    return _summary(float(statistic(terms.sum(axis=0))), statistic(draws.draw_sums(terms)), draws)
 
 
 def _difference(first: Floats, second: Floats, draws: BlockDraws, statistic: Statistic) -> Interval:
     value = float(statistic(first.sum(axis=0)) - statistic(second.sum(axis=0)))
     drawn = statistic(draws.draw_sums(first)) - statistic(draws.draw_sums(second))
-    return _summary(value, drawn)
+    return _summary(value, drawn, draws)
 
 
-def _summary(value: float, drawn: Floats) -> Interval:
-    """Percentiles of the draws that have a score; a draw of one constant block has none."""
+def _summary(value: float, drawn: Floats, draws: BlockDraws) -> Interval:
+    """Percentiles of the draws that have a score; a draw of one constant block has none.
+
+    Draws of a single block are all the same: that is no interval of no width but none at all.
+    """
     scored = drawn[np.isfinite(drawn)]
-    if not len(scored):
+    if not len(scored) or draws.counts.shape[1] < MIN_BLOCKS:
         return Interval(value, float("nan"), float("nan"))
     low, high = np.percentile(scored, LEVELS)
     return Interval(value, float(low), float(high))

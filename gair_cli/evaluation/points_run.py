@@ -20,7 +20,7 @@ from gair_cli.evaluation.points import (
     fold_numbers,
     score_target,
 )
-from gair_cli.evaluation.report import scores_table
+from gair_cli.evaluation.report import legend, scores_table
 from gair_cli.evaluation.splits import FOLDS, parse_block
 from gair_cli.geo.columns import ColumnNames
 from gair_cli.geo.outputs import fingerprint
@@ -153,10 +153,8 @@ class PointsReport:
             for score in result.differences
             if score.method.endswith(_SHOWN_RIVALS)
         ]
-        legend = "value [95 % interval by bootstrap of spatial blocks]"
-        return "\n\n".join(
-            [scores_table(scores), *([scores_table(pairs)] if pairs else []), legend]
-        )
+        tables = [scores_table(scores), *([scores_table(pairs)] if pairs else [])]
+        return "\n\n".join([*tables, legend("value", scores)])
 
 
 @dataclass(frozen=True, slots=True)

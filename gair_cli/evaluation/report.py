@@ -106,6 +106,22 @@ def scores_table(
     return "\n\n".join(blocks)
 
 
+def legend(what: str, scores: Iterable[Score]) -> str:
+    """Say what the numbers of a table are, and which tasks have no interval and why.
+
+    Args:
+        what: What the values are.
+        scores: Those of the table.
+    """
+    groups = _grouped(score for score in scores if math.isfinite(score.value))
+    bare = [task for task, rows in groups.items() if not any(math.isfinite(r.low) for r in rows)]
+    line = f"{what} [95 % interval by bootstrap of spatial blocks]"
+    if not bare:
+        return line
+    of_which = "" if len(bare) == len(groups) else f" for {', '.join(bare)}"
+    return f"{line}\nno interval{of_which}: all rows are in one spatial block (see --block)"
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Pad the cells of a table to columns of equal width, the first row being its header."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

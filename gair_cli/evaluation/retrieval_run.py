@@ -13,7 +13,7 @@ import polars as pl
 from gair_cli.errors import DataError, ModelError
 from gair_cli.evaluation import bootstrap, city, splits
 from gair_cli.evaluation.place_reader import PlaceReader, read_tiles
-from gair_cli.evaluation.report import Score, ScoreSource, scores_table
+from gair_cli.evaluation.report import Score, ScoreSource, legend, scores_table
 from gair_cli.evaluation.retrieval import Gallery
 from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.tables import check_bad, read_frame
@@ -106,8 +106,7 @@ class RetrievalReport:
     def to_text(self) -> str:
         """Return the tables that people read."""
         table = scores_table(self.scores, decimals=1, with_interval=_WITH_INTERVAL)
-        legend = "R@k and within: percent; [95 % interval by bootstrap of spatial blocks]"
-        return f"{table}\n\n{legend}"
+        return f"{table}\n\n{legend('R@k and within: percent;', self.scores)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,3 +110,13 @@ def test_photos_that_cannot_be_read_are_counted_and_left_out(gair, city):
     assert lines[0].split() == ["SV->RS", "(n", "=", "39)", "R@1", "R@5", "R@10", *METRICS.split()]
     assert "95 % interval by bootstrap of spatial blocks" in lines[-1]
     assert "1 photos could not be read and are left out" in done.stderr
+
+
+def test_photos_of_one_block_are_scored_without_an_interval_and_the_table_says_so(gair, city):
+    words = ("--split", "all", "--shift", 20, "--block", "80deg")
+    done = evaluate(gair, city, *words)
+    assert done.exit_code == 0, done.stderr
+    assert "no interval: all rows are in one spatial block" in done.stdout
+    assert "[" not in done.stdout.split("R@k and within")[0]
+    scores = json.loads(evaluate(gair, city, *words, "--json").stdout)["scores"]
+    assert {(score["low"], score["high"]) for score in scores} == {(None, None)}

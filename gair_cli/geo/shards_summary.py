@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from gair_cli.geo.geoparquet import BBOX, geo_metadata
+from gair_cli.geo.geoparquet import GEOMETRY
 from gair_cli.geo.shards_info import ShardsInfo
+from gair_cli.geo.tile_index import index_metadata
 from gair_cli.geo.tileset import BandStatistics
 
 if TYPE_CHECKING:
@@ -42,11 +43,7 @@ def tiles_in_use(index: pl.DataFrame, tiles: TileSet | None) -> pl.DataFrame:
 
 def tiles_metadata(used: pl.DataFrame) -> dict[str, str]:
     """Return the GeoParquet metadata of `tiles.parquet`."""
-    if BBOX not in used.columns or not used.height:
-        return {}
-    box = used[BBOX].struct.unnest()
-    bounds = [box["xmin"].min(), box["ymin"].min(), box["xmax"].max(), box["ymax"].max()]
-    return {"geo": geo_metadata([float(value) for value in bounds], ["Polygon"])}  # type: ignore[arg-type]
+    return index_metadata(used) if GEOMETRY in used.columns and used.height else {}
 
 
 def shards_info(
@@ -70,7 +67,7 @@ def shards_info(
         bands=() if tiles is None else tuple(tiles.info.bands),
         dtype=None if tiles is None else tiles.info.dtype,
         nodata=None if tiles is None else tiles.info.nodata,
-        statistics=pooled_statistics(used),
+        statistics=pooled_statistics(used, tiles),
         counts=_counts(index, used),
         short_side=short_side,
         plan_hash=plan_hash,
@@ -88,18 +85,24 @@ def _counts(index: pl.DataFrame, used: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def pooled_statistics(used: pl.DataFrame) -> tuple[BandStatistics, ...]:
-    """Return each band's statistics over the valid pixels of all tiles.
+def pooled_statistics(used: pl.DataFrame, tiles: TileSet | None) -> tuple[BandStatistics, ...]:
+    """Return each band's statistics over the valid pixels of the tiles in use.
+
+    Those of a whole tile set are its own, which count every band's pixels. For a part of it a
+    tile weighs by its pixels that are valid in any band: the index counts no band by itself.
 
     Args:
         used: Tile index rows, with `band_min`, `band_max`, `band_mean`, `band_std` (lists over
             bands), `nodata_fraction`, `width` and `height`.
+        tiles: The tile set that they are of, or None.
 
     Returns:
         One entry a band; empty without tiles.
     """
     if not used.height or "band_mean" not in used.columns:
         return ()
+    if tiles is not None and used.height == tiles.index.height:
+        return tiles.info.statistics
     low, high, mean, std = (
         np.array(used[f"band_{name}"].to_list(), dtype=np.float64)  # (T, C)
         for name in ("min", "max", "mean", "std")

@@ -90,7 +90,7 @@ def command(scenes: tuple[Path, ...], output: Path, *, dry_run: bool, **given: A
     plan = plan_tiles(scenes, options)
     if dry_run:
         say(
-            f"{plan.tiles} tiles at most from {len(plan.scenes)} scenes, "
+            f"{_counted(plan.tiles, 'tile')} at most from {_counted(len(plan.scenes), 'scene')}, "
             f"{plan.pixel_bytes / 1e6:.1f} MB uncompressed; nothing was written"
         )
         return
@@ -137,17 +137,27 @@ def _summarise(report: TilingReport, output: Path) -> None:
         BadRowsError: If so; they are listed beside the tile set.
     """
     if report.status == "finished":
-        say(f"{output} is complete already ({report.tiles} tiles): nothing to do")
+        say(f"{output} is complete already ({_counted(report.tiles, 'tile')}): nothing to do")
         return
     if report.kept_shards:
-        say(f"resumed: kept {report.kept_shards} finished shards ({report.kept_tiles} tiles)")
+        shards = _counted(report.kept_shards, "finished shard")
+        say(f"resumed: kept {shards} ({_counted(report.kept_tiles, 'tile')})")
     say(
-        f"{report.tiles} tiles from {report.scenes} scenes in {report.shards} shards"
-        f" ({report.dropped} left out for nodata)"
+        f"{_counted(report.tiles, 'tile')} from {_counted(report.scenes, 'scene')}"
+        f" in {_counted(report.shards, 'shard')} ({report.dropped} left out for nodata)"
     )
     wrote(output, f"gair pair photos.csv --tiles {output} -o pairs.parquet")
     if report.bad:
         _refuse_bad(report, output)
+    _rejected_path(output).unlink(missing_ok=True)  # of an earlier run
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _rejected_path(output: Path) -> Path:
+    return output.with_name(output.name + ".rejected.parquet")
 
 
 def _refuse_bad(report: TilingReport, output: Path) -> None:
@@ -156,7 +166,7 @@ def _refuse_bad(report: TilingReport, output: Path) -> None:
     from gair_cli.errors import BadRowsError
     from gair_cli.geo.writers import write_parquet
 
-    path = output.with_name(output.name + ".rejected.parquet")
+    path = _rejected_path(output)
     rows = {"scene": [one.name for one in report.bad], "reason": [one.reason for one in report.bad]}
     write_parquet(pl.DataFrame(rows), path, metadata={})
     for one in report.bad:

@@ -198,15 +198,16 @@ def rejected_path(output: Path) -> Path:
 
 
 def write_rejected(prepared: Prepared, written: Written, output: Path) -> Path | None:
-    """Write bad rows and unreadable photos beside the output, with their reasons.
+    """Write bad rows and unreadable photos beside the output; remove what an earlier run left.
 
     Returns:
         The file, or None when there are none.
     """
     rows = [frame for frame in (prepared.bad, written.unreadable) if frame.height]
-    if not rows:
-        return None
     path = rejected_path(output)
+    if not rows:
+        path.unlink(missing_ok=True)
+        return None
     with atomic_file(path) as temporary:
         pl.concat(rows, how="diagonal_relaxed").write_parquet(temporary)
     return path

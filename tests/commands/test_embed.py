@@ -212,6 +212,12 @@ def test_bad_rows_are_set_aside_with_reasons(gair, tiny_model, tmp_path):
     assert read_embeddings(out).ids == ["a", "d", "e"]
     rejected = pl.read_parquet(tmp_path / "emb.rejected.parquet")
     assert rejected["reason"].to_list() == ["no coordinates", "latitude beyond 90"]
+    csv.write_text("id,lon,lat\na,1,2\n")
+    assert (
+        gair("embed", "--points", csv, "--model", tiny_model, "-o", out, "--overwrite").exit_code
+        == 0
+    )
+    assert not (tmp_path / "emb.rejected.parquet").exists()
 
 
 def test_the_same_command_again_has_nothing_to_do_and_another_is_refused(

@@ -240,6 +240,22 @@ def test_corrupt_scene_among_good_ones_leaves_no_trace_but_its_reason(gair, tmp_
     assert ours.select(names).equals(good.select(names))
 
 
+def test_reasons_of_an_earlier_run_go_when_every_scene_can_be_read(gair, tmp_path):
+    for name, seed in (("a", 1), ("bad", 2)):
+        made_scene(tmp_path / f"{name}.tif", seed=seed, size=(500, 500))
+    cut_off(tmp_path / "bad.tif")
+    words = ("tile", tmp_path / "a.tif", tmp_path / "bad.tif", "-o", tmp_path / "tiles")
+    assert gair(*words).exit_code == 5
+    assert (tmp_path / "tiles.rejected.parquet").exists()
+    assert gair(*words).exit_code == 0  # nothing to do: the reasons still belong to the tiles
+    assert (tmp_path / "tiles.rejected.parquet").exists()
+    made_scene(tmp_path / "bad.tif", seed=2, size=(500, 500))
+    result = gair(*words, "--overwrite")
+    assert result.exit_code == 0
+    assert "50 tiles from 2 scenes in 1 shard (0 left" in result.stderr
+    assert not (tmp_path / "tiles.rejected.parquet").exists()
+
+
 def test_resumed_run_remembers_the_corrupt_scene_and_what_was_left_out(tmp_path):
     for name, seed in (("a", 1), ("bad", 2), ("c", 3)):
         made_scene(tmp_path / f"{name}.tif", seed=seed, size=(500, 500), nodata=0)
@@ -332,7 +348,7 @@ def test_dry_run_counts_and_writes_nothing(gair, tmp_path):
     made_scene(tmp_path / "scene.tif")
     result = gair("tile", tmp_path / "scene.tif", "-o", tmp_path / "tiles", "--dry-run")
     assert result.exit_code == 0
-    assert "4 tiles at most from 1 scenes" in result.stderr
+    assert "4 tiles at most from 1 scene," in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
 
 

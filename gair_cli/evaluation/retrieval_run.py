@@ -210,12 +210,19 @@ def _embed(
     sv = None
     if model.has_sv:
         root = request.photos_root or request.pairs.absolute().parent
-        photos = embed_photos(model, [root / path for path in pairs["path"]], **settings)
+        named = pairs.drop_nulls("path")
+        check_bad(pairs.height - named.height, pairs.height, what="photos")
+        photos = embed_photos(model, [root / path for path in named["path"]], **settings)
         usable = photos.status == "ok"
-        check_bad(int((~usable).sum()), len(usable), what="photos")
-        if not usable.all():
-            notes.append(f"{int((~usable).sum())} photos could not be read and are left out")
-        pairs, sv = pairs.filter(usable), photos.vectors[usable]
+        bad = pairs.height - int(usable.sum())
+        check_bad(bad, pairs.height, what="photos")
+        if bad == pairs.height:
+            raise DataError(
+                f"none of the {bad} photos can be read", hint="say where they are: --photos-root"
+            )
+        if bad:
+            notes.append(f"{bad} photos could not be read and are left out")
+        pairs, sv = named.filter(usable), photos.vectors[usable]
     rows, tile_of = _tile_numbers(pairs, tiles)
     reader = read_tiles(model, tiles, rows, **settings) if model.has_rs else None
     location = None

@@ -120,3 +120,18 @@ def test_photos_of_one_block_are_scored_without_an_interval_and_the_table_says_s
     assert "[" not in done.stdout.split("R@k and within")[0]
     scores = json.loads(evaluate(gair, city, *words, "--json").stdout)["scores"]
     assert {(score["low"], score["high"]) for score in scores} == {(None, None)}
+
+
+def test_a_pair_without_a_path_counts_as_a_photo_that_cannot_be_read(gair, city):
+    pairs = pl.read_parquet(city / "pairs.parquet")
+    paths = [None if row == 5 else path for row, path in enumerate(pairs["path"])]
+    pairs.with_columns(pl.Series("path", paths)).write_parquet(city / "null.parquet")
+    words = ("--tiles", city / "tiles", "--split", "all", "--model", city / "model")
+    words = (*words, "--draws", 20, "--shift", 20)
+    done = gair("eval", "retrieval", city / "null.parquet", *words)
+    assert done.exit_code == 0, done.stderr
+    assert "1 photos could not be read and are left out" in done.stderr
+    nowhere = gair("eval", "retrieval", city / "pairs.parquet", *words, "--limit", 6,
+                   "--photos-root", city / "absent")  # fmt: skip
+    assert nowhere.exit_code == 4
+    assert "none of the 6 photos can be read" in nowhere.stderr

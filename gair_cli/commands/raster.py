@@ -62,7 +62,13 @@ def command(
     from gair_cli.commands.streams import progress, say
     from gair_cli.embedding.raster import WINDOW, Working, refuse_large
     from gair_cli.embedding.raster_file import prepare_raster, write_raster
+    from gair_cli.errors import UsageError
 
+    if model is None:
+        raise UsageError(
+            "a raster needs a model with a satellite tower",
+            hint="pass --model RUN; the packaged model knows coordinates only",
+        )
     loaded = load(model, device=device)
     prepared = prepare_raster(loaded.net, loaded.facts, _request(**given))
     plan = prepared.plan

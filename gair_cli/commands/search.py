@@ -51,6 +51,8 @@ def command(
     The search is exact: cosine against every row, ties in the table's order. The query is
     embedded by the model that made the table; another one is refused.
     """  # noqa: D301 - click's marker of text to leave as it is
+    from gair_cli.commands.streams import say
+    from gair_cli.geo.outputs import already_made, record_made
     from gair_cli.search.places import search_table
 
     query = _query(given)
@@ -60,12 +62,28 @@ def command(
 
         loaded = load(model, device=device)
         net, facts = loaded.net, loaded.facts
-    _refuse_existing(map_path, overwrite=overwrite)
-    _refuse_existing(given["output"], overwrite=overwrite)
+    plan = _plan(table, given, k=k, model=None if facts is None else facts.sha256)
+    files = [path for path in (given["output"], map_path) if path and str(path) != "-"]
+    missing = [path for path in files if not already_made(path, plan, overwrite=overwrite)]
+    if given["output"] in files and not missing:
+        say(f"nothing to do: {' and '.join(map(str, files))} there already, from the same search")
+        return
     result = search_table(query, table, k=k, model=net, facts=facts)
     _show(result, table, **given)
-    if map_path is not None:
+    if map_path is not None and map_path in missing:
         _draw(result, table, map_path)
+    for path in missing:
+        record_made(path, plan)
+
+
+def _plan(table: Path, given: dict[str, Any], *, k: int, model: str | None) -> dict[str, Any]:
+    """Return what decides the results: the inputs' fingerprints and all options."""
+    from gair_cli.geo.outputs import fingerprint
+
+    inputs = {name: given[name] for name in ("photo", "tiles")}
+    prints = {name: path and fingerprint(path) for name, path in inputs.items()}
+    options_ = {name: given[name] for name in ("at", "similar_to", "radius", "format_")}
+    return {"table": fingerprint(table), **prints, **options_, "k": k, "model": model}
 
 
 def _query(given: dict[str, Any]) -> Query:
@@ -96,13 +114,6 @@ def _lonlat(text: str | None) -> tuple[float, float] | None:
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
         raise UsageError(f"--at {text}: out of range", hint="longitude comes first")
     return lon, lat
-
-
-def _refuse_existing(path: Path | None, *, overwrite: bool) -> None:
-    from gair_cli.errors import OutputExistsError
-
-    if path is not None and path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists already", hint="pass --overwrite")
 
 
 def _show(result: SearchResult, table: Path, **given: Any) -> None:

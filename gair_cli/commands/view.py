@@ -48,16 +48,17 @@ def pca(source: Path, output: Path, max_side: int, overwrite: bool, quiet: bool)
     """  # noqa: D301 - click's marker of text to leave as it is
     from gair_cli.commands.streams import say, wrote
     from gair_cli.embedding.picture import raster_picture, table_picture
-    from gair_cli.errors import InputError, OutputExistsError
+    from gair_cli.geo.outputs import already_made, fingerprint, record_made
 
     del quiet
-    if not source.exists():
-        raise InputError(f"{source} does not exist", hint="check the path")
-    if output.exists() and not overwrite:
-        raise OutputExistsError(f"{output} exists already", hint="pass --overwrite")
+    plan = {"command": "view pca", "source": fingerprint(source), "max_side": max_side}
+    if already_made(output, plan, overwrite=overwrite):
+        say(f"nothing to do: {output} is there already, from the same inputs and options")
+        return
     if source.suffix.lower() in _RASTERS:
         width, height = raster_picture(source, output, max_side=max_side)
         say(f"{width} x {height} pixels")
     else:
         say(f"{table_picture(source, output)} places")
+    record_made(output, plan)
     wrote(output)

@@ -8,6 +8,7 @@ import platform
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -101,12 +102,19 @@ def _tile_set(path: Path) -> dict[str, Any]:
         "crs": sorted(index["crs"].unique().to_list()),
         "mean": {name: _round(one.mean) for name, one in zip(info.bands, info.statistics,
                                                             strict=True)},
-        "bounds": _bounds(index["centre_lon"].to_numpy(), index["centre_lat"].to_numpy()),
+        "bounds": _tile_bounds(index["bbox"].struct.unnest()),
     }  # fmt: skip
 
 
 def _round(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
+
+
+def _tile_bounds(box: pl.DataFrame) -> list[float]:
+    """West, south, east, north of all footprints."""
+    low, high = box.select(pl.col("xmin", "ymin").min()), box.select(pl.col("xmax", "ymax").max())
+    west, south, east, north = *low.row(0), *high.row(0)
+    return [round(float(value), 5) for value in (west, south, east, north)]
 
 
 def _bounds(lon: np.ndarray, lat: np.ndarray) -> list[float] | None:

@@ -10,13 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from gair_cli import __version__
 from gair_cli.errors import InputError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -194,7 +198,7 @@ class Workspace:
         if self.output.exists():
             _remove(retired)
             self.output.rename(retired)
-        write_json(manifest_path(self.output), {**manifest, "plan_hash": self.plan_hash})
+        _write_manifest(self.output, manifest, self.plan_hash)
         source.rename(self.output)
         sync(self.output.absolute().parent)
         _remove(retired)
@@ -259,6 +263,38 @@ def open_workspace(
             raise _exists(output, "from other inputs or options, or not made by gair")
     _discard_other(folder, digest, overwrite=overwrite)
     return _open_folder(output, folder, digest)
+
+
+def already_made(output: Path, plan: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Tell whether a file made in one go is there from the same plan.
+
+    Raises:
+        OutputExistsError: If something else is there and `overwrite` is off.
+    """
+    if not output.exists():
+        return False
+    if _finished_plan(output) == plan_hash(plan):
+        return True
+    if not overwrite:
+        raise _exists(output, "from other inputs or options, or not made by gair")
+    return False
+
+
+def record_made(output: Path, plan: Mapping[str, Any]) -> None:
+    """Write the side manifest of a file that was made in one go."""
+    _write_manifest(output, {}, plan_hash(plan))
+
+
+def _write_manifest(output: Path, content: Mapping[str, Any], digest: str) -> None:
+    """Write what must not stand inside data files: command line, time, host, place."""
+    facts = {
+        "version": __version__,
+        "argv": sys.argv[1:],
+        "finished_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "output": str(output.absolute()),
+    }
+    write_json(manifest_path(output), {**facts, **content, "plan_hash": digest})
 
 
 def _clear_leftovers(output: Path, folder: Path) -> None:

@@ -125,9 +125,14 @@ def test_the_html_map_is_one_file_with_photos_and_without_network(gair, tables, 
     assert all(hit["picture"] for hit in data["hits"])
     assert len(data["others"]) == 6
     first = page.read_bytes()
-    assert gair(*words).exit_code == 2
-    assert gair(*words, "--overwrite").exit_code == 0
+    again = gair(*words)
+    assert (again.exit_code, again.stdout.count("\n")) == (0, 5)
     assert page.read_bytes() == first
+    other = (*words[:-4], "-k", 3, "-f", "csv")
+    assert gair(*other).exit_code == 2
+    assert page.read_bytes() == first
+    assert gair(*other, "--overwrite").exit_code == 0
+    assert page.read_bytes() != first
 
 
 def test_text_from_the_table_cannot_break_out_of_the_page(gair, tiny_model, tmp_path):

@@ -144,7 +144,7 @@ def test_kill_while_an_output_is_replaced_loses_neither_the_old_nor_the_new(
         path.write_text("new")
     with monkeypatch.context() as patch:
         if moment == "before the manifest":
-            patch.setattr(outputs, "write_json", killed)
+            patch.setattr(outputs, "_write_manifest", killed)
         else:
             patch.setattr(outputs, "sync", lambda _path: None)
             rename = type(output).rename

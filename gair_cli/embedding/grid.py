@@ -14,11 +14,13 @@ import numpy as np
 
 from gair_cli.errors import DataError, UsageError
 from gair_cli.geo.coordinates import from_lonlat, is_geographic, metres_per_degree
+from gair_cli.geo.locator import metres_per_unit
 
 if TYPE_CHECKING:
     from gair_cli.records import Bounds, Transform
 
 _EDGE_POINTS: Final = 33
+_TRUE_TO: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def scene_grid(
         transform: The scene's transform, of any orientation.
         width: The scene's columns.
         height: The scene's rows.
-        res_m: Pixel size in metres; None is the scene's own.
+        res_m: Pixel size in metres on the ground; None is the scene's own.
 
     Returns:
         A north-up grid that starts at the scene's north-west corner; the last column and row may
@@ -95,22 +97,32 @@ def scene_grid(
         raise UsageError(f"the pixel size must be a positive number of metres, got {res_m}")
     corners = corners_of(transform, width, height)
     (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
-    middle = float(south + north) / 2
-    step_x, step_y = _steps(transform, res_m, latitude=middle if is_geographic(crs) else None)
+    step_x, step_y = math.hypot(transform[0], transform[3]), math.hypot(transform[1], transform[4])
+    if res_m is not None:
+        unit_x, unit_y = _unit_m(crs, transform, width, height)
+        step_x, step_y = res_m / unit_x, res_m / unit_y
     columns, rows = (_count(east - west, step_x), _count(north - south, step_y))
     return Grid(crs, (step_x, 0.0, float(west), 0.0, -step_y, float(north)), columns, rows)
 
 
-def _steps(
-    transform: Transform, res_m: float | None, *, latitude: float | None
-) -> tuple[float, float]:
-    a, b, _, d, e, _ = transform
-    if res_m is None:
-        return math.hypot(a, d), math.hypot(b, e)
-    if latitude is None:
-        return res_m, res_m
-    east_m, north_m = metres_per_degree([latitude])[0]
-    return res_m / max(float(east_m), 1.0), res_m / float(north_m)
+def _unit_m(crs: str, transform: Transform, width: int, height: int) -> tuple[float, float]:
+    """Return the ground metres of a CRS unit along x and y at a raster's centre.
+
+    A projection in metres that is true to 1 % counts as true, so that its grid stays on round
+    numbers; so does one that cannot tell where the raster is.
+    """
+    if is_geographic(crs):
+        middle = corners_of(transform, width, height)[:, 1].mean()
+        east_m, north_m = metres_per_degree([middle])[0]
+        return max(float(east_m), 1.0), float(north_m)
+    size = np.array([[width, height]], np.uint32)
+    try:
+        found = metres_per_unit(np.array([transform], np.float64), size, crs)[0]
+    except DataError:
+        return 1.0, 1.0
+    if not np.isfinite(found).all() or (np.abs(found - 1) < _TRUE_TO).all():
+        return 1.0, 1.0
+    return float(found[0]), float(found[1])
 
 
 def _count(length: float, step: float) -> int:
@@ -119,10 +131,8 @@ def _count(length: float, step: float) -> int:
 
 def pixel_height_m(grid: Grid) -> float:
     """Return the height of a pixel in metres, at the middle of the grid."""
-    step, top = abs(grid.transform[4]), grid.transform[5]
-    if not is_geographic(grid.crs):
-        return step
-    return step * float(metres_per_degree([top - step * grid.height / 2])[0, 1])
+    unit_y = _unit_m(grid.crs, grid.transform, grid.width, grid.height)[1]
+    return abs(grid.transform[4]) * unit_y
 
 
 def select_box(grid: Grid, bbox: Bounds) -> tuple[int, int, int, int]:

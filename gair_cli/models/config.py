@@ -6,6 +6,7 @@ keys; `--set model.rs.depth=2` changes one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -92,7 +93,7 @@ class LocationConfig:
         """Refuse an encoder without scales or layers."""
         _at_least_one("model.location", frequencies=self.frequencies, hidden=self.hidden,
                       depth=self.depth, width=self.width)  # fmt: skip
-        if not self.sigmas or min(self.sigmas) <= 0:
+        if not self.sigmas or not all(0 < sigma < math.inf for sigma in self.sigmas):
             raise UsageError(f"model.location.sigmas is {list(self.sigmas)}, wanted positive ones")
 
 
@@ -128,7 +129,7 @@ class ModelConfig:
         if not self.towers:
             raise UsageError("a model needs a tower", hint=f"set one of model.{', '.join(TOWERS)}")
         _at_least_one("model", dim=self.dim)
-        if self.temperature <= 0:
+        if not 0 < self.temperature < math.inf:
             raise UsageError(f"model.temperature is {self.temperature}, wanted above 0")
 
     @property
@@ -230,7 +231,8 @@ def _fill_bands(table: Mapping[str, Any], bands: BandStatistics | None) -> Mappi
             "model.rs.input has no bands", hint="a tile set gives them, or name bands, mean and std"
         )
     names = table.get("bands", list(bands.names))
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+    is_list = isinstance(names, list | tuple) and len(names) > 0
+    if not is_list or not all(isinstance(name, str) for name in names):
         raise UsageError(
             f"model.rs.input.bands is {names!r}, wanted a list of names", hint='like ["B2", "B8"]'
         )

@@ -81,6 +81,8 @@ class Recipe:
         for name in ("warmup_steps", "weight_decay", "clip_norm", "validation_rows", "cache_mb",
                      "loader_threads", "final_lr"):  # fmt: skip
             _check(name, getattr(self, name), low=0)
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"recipe.seed is {self.seed}, wanted 0 to 2**63 - 1")
         if not self.lr > 0 or not 0 <= self.beta2 < 1:
             raise UsageError(f"recipe.lr is {self.lr} and recipe.beta2 {self.beta2}")
 

@@ -11,7 +11,7 @@ import torch
 
 from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.shards import ShardReader
-from gair_cli.models.config import ModelConfig, model_config
+from gair_cli.models.config import model_config
 from gair_cli.models.gair import new_model
 from gair_cli.training.inputs import DataInputs, band_statistics, data_inputs, towers_of
 from gair_cli.training.interrupts import deferred_interrupts
@@ -93,11 +93,12 @@ def pretrain(
         plan = {"command": "pretrain", "data": data, "model": config.to_dict(),
                 "recipe": recipe.plan()}  # fmt: skip
         inputs = data_inputs(reader, config, recipe)
+        fresh = new_model(config, seed=recipe.seed)  # refuses what does not fit, before a folder is
         folder = open_run(run, plan, overwrite=overwrite)
         if folder.status == "finished":
             return _finished(folder)
         write_config(run / "config.toml", tables)
-        loop, start = _loop(folder, inputs, config, device=device, data=data)
+        loop, start = _loop(folder, inputs, fresh, device=device, data=data)
         if progress is not None and start:
             progress(start)
         with deterministic(device), deferred_interrupts() as interrupt:
@@ -125,9 +126,9 @@ def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[s
 
 
 def _loop(
-    folder: RunFolder, inputs: DataInputs, config: ModelConfig, *, device: str, data: str
+    folder: RunFolder, inputs: DataInputs, fresh: GairModel, *, device: str, data: str
 ) -> tuple[Loop, int]:
-    """Return the loop, new or from the last checkpoint, and the step it starts from."""
+    """Return the loop, of a fresh model or the last checkpoint, and the step it starts from."""
     recipe = inputs.recipe
     loop_inputs = LoopInputs(
         data=inputs.data,
@@ -142,7 +143,7 @@ def _loop(
     )
     if folder.status == "new":
         folder.journal.cut(0)
-        return Loop(_on(new_model(config, seed=recipe.seed), device), loop_inputs), 0
+        return Loop(_on(fresh, device), loop_inputs), 0
     last = folder.checkpoints.steps()[-1]
     folder.journal.cut(last)
     model, optimizer, state = folder.checkpoints.load(last)

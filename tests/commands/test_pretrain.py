@@ -5,7 +5,9 @@ import json
 import pytest
 from small_world import make_world
 
+from gair_cli.errors import GairError
 from gair_cli.models.weights import load_model
+from gair_cli.training.loop import Loop
 
 SMALL = {
     "model.dim": 16,
@@ -72,10 +74,15 @@ def test_pairs_train_all_three_towers_and_are_validated_in_six_directions(gair, 
     assert not (tmp_path / ".run.old.tmp").exists()
 
 
-def test_replaced_run_is_named_when_the_new_one_fails(gair, world, tmp_path):
+def test_replaced_run_is_named_when_the_new_one_fails(gair, world, tmp_path, monkeypatch):
     run = tmp_path / "run"
     assert gair("pretrain", world / "train", "-o", run, *settings()).exit_code == 0
-    words = (*settings(model__sv__name="no_such_model"), "--overwrite")
+    words = (*settings(recipe__lr=0.1), "--overwrite")
+
+    def failing(*_args, **_more):
+        raise GairError("the loss stays not finite")
+
+    monkeypatch.setattr(Loop, "run", failing)
     failed = gair("pretrain", world / "train", "-o", run, *words)
     assert failed.exit_code != 0
     assert f"replaced run is at {tmp_path / '.run.old.tmp'}" in failed.stderr
@@ -133,6 +140,12 @@ def test_recipes_of_the_big_presets_run_on_a_small_model(gair, world, tmp_path, 
         (("--set", "model=3"), 2, "model is 3"),
         (("--set", "recipe=3"), 2, "recipe is 3"),
         (("--set", "model.rs.input.bands=3"), 2, "model.rs.input.bands is 3"),
+        (("--set", "model.rs.input.bands=[]"), 2, "model.rs.input.bands is []"),
+        (("--set", "model.sv.name=no_such"), 6, "no_such"),
+        (("--set", "model.location.sigmas=[nan]"), 2, "model.location.sigmas"),
+        (("--set", "model.temperature=nan"), 2, "model.temperature"),
+        (("--set", "recipe.seed=-1"), 2, "recipe.seed"),
+        (("--set", "recipe.seed=9223372036854775808"), 2, "recipe.seed"),
         (("--set", "recipe.loss.pairs=[]"), 2, "recipe.loss.pairs"),
         (("--set", "recipe.weight_decay=nan"), 2, "recipe.weight_decay"),
         (("--set", "recipe.lr=inf"), 2, "recipe.lr"),

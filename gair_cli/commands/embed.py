@@ -157,10 +157,17 @@ def _to_file(
     overwrite: bool,
 ) -> None:
     from gair_cli.commands.streams import progress, say, wrote
-    from gair_cli.embedding.request import refuse_bad, with_relative_paths, write_rejected
+    from gair_cli.embedding.request import (
+        refuse_bad,
+        rejected_path,
+        with_relative_paths,
+        write_rejected,
+    )
     from gair_cli.embedding.writer import write_job
+    from gair_cli.geo.outputs import refuse_foreign
     from gair_cli.geo.writers import format_of
 
+    refuse_foreign(rejected_path(output), output, overwrite=overwrite)
     with progress(len(prepared.job), "embed", unit="rows") as advance:
         written = write_job(
             with_relative_paths(prepared.job, output),

@@ -83,6 +83,7 @@ def command(scenes: tuple[Path, ...], output: Path, *, dry_run: bool, **given: A
     SCENE is a GeoTIFF, COG or VRT in any CRS, or with --stack a folder of one-band files. Scenes
     of several CRSs go into one tile set if their bands agree.
     """  # noqa: D301 - click's marker of text to leave as it is
+    from gair_cli.geo.outputs import refuse_foreign
     from gair_cli.geo.tile_plan import plan_tiles
     from gair_cli.geo.tiling import tile_scenes
 
@@ -94,6 +95,7 @@ def command(scenes: tuple[Path, ...], output: Path, *, dry_run: bool, **given: A
             f"{plan.pixel_bytes / 1e6:.1f} MB uncompressed; nothing was written"
         )
         return
+    refuse_foreign(_rejected_path(output), output, overwrite=options.overwrite)
     with progress(plan.tiles, "tiling", unit="tiles") as advance:
         report = tile_scenes(
             scenes,

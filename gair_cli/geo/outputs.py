@@ -297,6 +297,22 @@ def _write_manifest(output: Path, content: Mapping[str, Any], digest: str) -> No
     write_json(manifest_path(output), {**facts, **content, "plan_hash": digest})
 
 
+def refuse_foreign(beside: Path, output: Path, *, overwrite: bool) -> None:
+    """Refuse to write a second file beside an output over one that is not of an earlier run.
+
+    Args:
+        beside: The second file, such as the table of rejected rows.
+        output: The output; its manifest, or its unfinished work, tells of an earlier run.
+        overwrite: Replace it all the same.
+
+    Raises:
+        OutputExistsError: If it is there and of no earlier run.
+    """
+    known = manifest_path(output).exists() or partial_path(output).exists()
+    if beside.exists() and not (known or overwrite):
+        raise _exists(beside, "not made by an earlier run of this output")
+
+
 def _clear_leftovers(output: Path, folder: Path) -> None:
     """Remove what a kill between the last renames may have left."""
     _remove(_retired_path(output))

@@ -10,7 +10,7 @@ import polars as pl
 from gair_cli.errors import UsageError
 from gair_cli.geo import packing_plan as plan
 from gair_cli.geo.frames import read_frame
-from gair_cli.geo.outputs import fingerprint, open_workspace
+from gair_cli.geo.outputs import fingerprint, open_workspace, refuse_foreign
 from gair_cli.geo.packing_stream import PackOptions, pack_rows, remove_if_empty, remove_parts
 from gair_cli.geo.pairing import block_splits
 from gair_cli.geo.shards import ShardReader
@@ -104,6 +104,7 @@ def pack(
         BadRowsError: If more photos are bad than tolerated.
         OutputExistsError: If something else is at `output`.
     """
+    refuse_foreign(_rejected_path(output), output, overwrite=overwrite)
     workspace = open_workspace(output, _plan(job), overwrite=overwrite)
     if workspace.status == "finished":
         with ShardReader(output) as reader:
@@ -187,8 +188,12 @@ def _nothing() -> pl.DataFrame:
     return pl.DataFrame(schema={"reason": pl.String})
 
 
+def _rejected_path(output: Path) -> Path:
+    return output.with_name(output.name + ".rejected.parquet")
+
+
 def _write_rejected(rejected: pl.DataFrame, output: Path) -> Path | None:
-    path = output.with_name(output.name + ".rejected.parquet")
+    path = _rejected_path(output)
     path.unlink(missing_ok=True)
     if not rejected.height:
         return None

@@ -12,7 +12,7 @@ import polars as pl
 from gair_cli.errors import BadRowsError, UsageError
 from gair_cli.geo.columns import PATH, ColumnNames, find_column
 from gair_cli.geo.geoparquet import points_metadata
-from gair_cli.geo.outputs import open_workspace
+from gair_cli.geo.outputs import open_workspace, refuse_foreign
 from gair_cli.geo.pairing import PairingOptions, PairReport, PairResult, pair_photos
 from gair_cli.geo.photos import scan_photos, with_heading_from_extra
 from gair_cli.geo.tables import PhotoTable, check_bad, read_photo_table, relative_paths
@@ -148,6 +148,7 @@ def pair_to_file(
         raise UsageError("a pair table cannot be written as npy", hint="end the name in .parquet")
     result, photos, tiles_hash = pair_table(job)
     plan = _plan(job, photos, tiles_hash, chosen)
+    refuse_foreign(rejected_path(output), output, overwrite=overwrite)
     space = open_workspace(output, plan, overwrite=overwrite)
     if space.status == "finished":
         return PairOutcome("finished", None)

@@ -165,6 +165,26 @@ def test_foreign_output_is_refused_with_exit_2_and_stays(gair, tmp_path, city, t
         assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_foreign_table_of_rejected_rows_is_refused_with_exit_2_and_stays(
+    gair, tmp_path, city, tiles
+):
+    for words, name in (
+        (("tile", city / "scene.tif", "-o", tmp_path / "t"), "t.rejected.parquet"),
+        (
+            ("pair", city / "photos.csv", "--tiles", tiles, "-o", tmp_path / "p.parquet"),
+            "p.rejected.parquet",
+        ),
+        (("pack", "--tiles", tiles, "-o", tmp_path / "k"), "k.rejected.parquet"),
+        (
+            ("embed", "--points", city / "points.csv", "-o", tmp_path / "e.csv"),
+            "e.rejected.parquet",
+        ),
+    ):
+        (tmp_path / name).write_text("mine")
+        assert_refused(gair(*words), 2, name, "--overwrite")
+        assert (tmp_path / name).read_text() == "mine"
+
+
 def test_unknown_band_lists_what_is_there_with_exit_4(gair, tmp_path, city):
     result = gair("tile", city / "scene.tif", "-o", tmp_path / "out", "--bands", "B2,B99")
     assert_refused(result, 4, "B99", "B8A")

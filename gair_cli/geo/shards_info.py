@@ -43,7 +43,7 @@ class ShardsInfo:
             "schema_version": SCHEMA_VERSION,
             "kind": KIND,
             "bands": [
-                {"name": name, "statistics": _to_json(values)}
+                {"name": name, "statistics": values.to_json()}
                 for name, values in zip(self.bands, self.statistics, strict=True)
             ],
             "dtype": self.dtype,
@@ -65,26 +65,11 @@ class ShardsInfo:
             bands=tuple(band["name"] for band in content["bands"]),
             dtype=content["dtype"],
             nodata=None if content["nodata"] is None else float(content["nodata"]),
-            statistics=tuple(_from_json(one) for one in found),
+            statistics=tuple(BandStatistics.from_json(one) for one in found),
             counts=content["counts"],
             short_side=content["short_side"],
             plan_hash=content["plan_hash"],
         )
-
-
-def _to_json(one: BandStatistics) -> dict[str, float | None]:
-    """Return statistics for JSON, which has no NaN."""
-    values = {"min": one.minimum, "max": one.maximum, "mean": one.mean, "std": one.std}
-    finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-    return {**finite, "count": one.count}
-
-
-def _from_json(content: Mapping[str, float | None]) -> BandStatistics:
-    low, high, mean, std = (
-        math.nan if content[name] is None else float(content[name] or 0)
-        for name in ("min", "max", "mean", "std")
-    )
-    return BandStatistics(low, high, mean, std, int(content.get("count") or 0))
 
 
 def _nodata_to_json(value: float | None) -> float | str | None:

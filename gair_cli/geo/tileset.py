@@ -45,6 +45,19 @@ class BandStatistics:
     std: float
     count: int = 0
 
+    def to_json(self) -> dict[str, float | None]:
+        """Return the content of a `statistics` entry; JSON has no NaN, so that is null."""
+        values = {"min": self.minimum, "max": self.maximum, "mean": self.mean, "std": self.std}
+        finite = {name: value if np.isfinite(value) else None for name, value in values.items()}
+        return {**finite, "count": self.count}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, float | None]) -> Self:
+        """Return what `to_json` wrote."""
+        found = (content[name] for name in ("min", "max", "mean", "std"))
+        low, high, mean, std = (float("nan") if one is None else float(one) for one in found)
+        return cls(low, high, mean, std, count=int(content.get("count") or 0))
+
 
 @dataclass(frozen=True, slots=True)
 class TileSetInfo:
@@ -82,7 +95,7 @@ class TileSetInfo:
             "schema_version": SCHEMA_VERSION,
             "kind": KIND,
             "bands": [
-                {"name": name, "statistics": _statistics_json(one)}
+                {"name": name, "statistics": one.to_json()}
                 for name, one in zip(self.bands, self.statistics, strict=True)
             ],
             "dtype": self.dtype,
@@ -111,7 +124,9 @@ class TileSetInfo:
             size=content["size"],
             stride=content["stride"],
             nodata=None if nodata is None else float(nodata),
-            statistics=tuple(_statistics_of(band["statistics"]) for band in content["bands"]),
+            statistics=tuple(
+                BandStatistics.from_json(band["statistics"]) for band in content["bands"]
+            ),
             counts=content["counts"],
             grid=content["grid"],
             partial=content["partial"],
@@ -125,21 +140,6 @@ def _nodata_json(value: float | None) -> float | str | None:
     if value is None or np.isfinite(value):
         return int(value) if value is not None and value == int(value) else value
     return str(value)
-
-
-def _statistics_json(one: BandStatistics) -> dict[str, float | None]:
-    values = {"min": one.minimum, "max": one.maximum, "mean": one.mean, "std": one.std}
-    finite = {name: value if np.isfinite(value) else None for name, value in values.items()}
-    return {**finite, "count": one.count}
-
-
-def _statistics_of(content: Mapping[str, float | None]) -> BandStatistics:
-    low, high, mean, std = (_number(content[name]) for name in ("min", "max", "mean", "std"))
-    return BandStatistics(low, high, mean, std, count=int(content.get("count") or 0))
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 class TileSet:

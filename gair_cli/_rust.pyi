@@ -4,12 +4,17 @@ Arrays are C-contiguous; points are (N, 2) float64, longitude before latitude. W
 ValueError, files raise OSError. Only `gair_cli.geo` imports this module.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gair_cli.geo.layouts import Layout
+from gair_cli.geo.pair_counts import ArrowTable, Looked, Written
+from gair_cli.geo.scene import Grid, Scene
+from gair_cli.records import Transform
 
 HAS_GDAL: bool
 __version__: str
@@ -30,52 +35,178 @@ def utm(
 def web_mercator(points: NDArray[np.float64], *, inverse: bool = False) -> NDArray[np.float64]:
     """Project (N, 2) lon, lat to Web Mercator metres, or back with `inverse`."""
 
-def equal_earth(points: NDArray[np.float64], *, inverse: bool = False) -> NDArray[np.float64]:
-    """Project (N, 2) lon, lat by Equal Earth on the unit sphere, or back with `inverse`."""
+def equal_earth_inverse(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, 2) longitudes and latitudes of points of the Equal Earth map of a unit sphere."""
+
+# ---- encodings ----
+# A new array is float64 with `double`, else float32; `out` is filled in its own precision.
+# A point that is not finite, or has a latitude beyond 90, becomes a row of NaN.
+def equal_earth(
+    lonlat: NDArray[np.float64],
+    *,
+    scale: float = 1.0,
+    double: bool = True,
+    out: NDArray[np.floating] | None = None,
+) -> NDArray[np.floating]:
+    """Encode (N, 2) lon, lat as (N, 2) x, y of the Equal Earth map of a unit sphere, times `scale`."""
 
 def fourier_features(
     points: NDArray[np.float64],
     matrix: NDArray[np.float64],
     *,
-    out: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
-    """Encode (N, 2) points with (F, 2) directions as (N, 2F) cosines, then sines."""
+    scales: int = 1,
+    double: bool = False,
+    out: NDArray[np.floating] | None = None,
+) -> NDArray[np.floating]:
+    """Encode (N, 2) points with (S F, 2) directions: of each scale F cosines, then F sines."""
 
 def spherical_harmonics(
-    lonlat: NDArray[np.float64], degree: int, *, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+    lonlat: NDArray[np.float64],
+    degree: int,
+    *,
+    double: bool = False,
+    out: NDArray[np.floating] | None = None,
+) -> NDArray[np.floating]:
     """Encode (N, 2) lon, lat as the (N, (degree + 1)^2) real harmonics up to `degree`."""
 
-def unit_sphere_xyz(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+def unit_sphere_xyz(
+    lonlat: NDArray[np.float64],
+    *,
+    double: bool = True,
+    out: NDArray[np.floating] | None = None,
+) -> NDArray[np.floating]:
     """Encode (N, 2) lon, lat as (N, 3) points of the unit sphere."""
+
+def sphere2vec(
+    lonlat: NDArray[np.float64],
+    form: str,
+    *,
+    scales: int,
+    min_radius: float,
+    max_radius: float,
+    double: bool = False,
+    out: NDArray[np.floating] | None = None,
+) -> NDArray[np.floating]:
+    """Encode (N, 2) lon, lat by a form of Sphere2Vec: `c`, `c+`, `m`, `m+` or `dfs`."""
 
 # ---- pairing ----
 @final
-class TileIndex:
-    """The tiles of one CRS: which of them holds a point, and where inside it."""
+class Projection:
+    """How longitude and latitude become the coordinates of a CRS."""
+
+    @staticmethod
+    def geographic() -> Projection:
+        """Longitude and latitude themselves."""
+
+    @staticmethod
+    def web_mercator() -> Projection:
+        """The sphere of web maps, EPSG:3857."""
+
+    @staticmethod
+    def utm(zone: int, north: bool) -> Projection:
+        """A UTM zone of WGS84."""
+
+    @staticmethod
+    def proj(crs: str) -> Projection:
+        """Any CRS that PROJ knows (only with GDAL)."""
+
+@final
+class TileArrays:
+    """The tiles of one CRS."""
 
     def __new__(
         cls,
+        projection: Projection,
+        numbers: NDArray[np.uint32],
         transforms: NDArray[np.float64],
         sizes: NDArray[np.uint32],
         scenes: NDArray[np.uint32],
-        scales: NDArray[np.float64] | None,
-    ) -> TileIndex:
-        """Index T tiles by affines (T, 6), sizes (T, 2), scene numbers (T,), metres a unit (T, 2).
+        *,
+        geographic: bool,
+    ) -> TileArrays:
+        """Take T tiles by number (T,), affine (T, 6), columns and rows (T, 2), scene (T,).
 
-        `scales` is None for a geographic CRS, whose metres depend on the latitude.
+        `geographic` says that the CRS's units are degrees.
         """
 
+@final
+class TileFinder:
+    """The tiles of any number of CRSs: which of them holds a point, and where inside it."""
+
+    def __new__(cls, systems: Sequence[TileArrays]) -> TileFinder:
+        """Index tiles; no number may stand for two of them."""
+
     def locate(
-        self, points: NDArray[np.float64]
-    ) -> tuple[
-        NDArray[np.int64],
-        NDArray[np.float64],
-        NDArray[np.float64],
-        NDArray[np.float64],
-        NDArray[np.float64],
-    ]:
-        """Locate (N, 2) points: tile (-1 outside), x, y, metres to the edge, to the centre."""
+        self, lonlat: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Locate (N, 2) lon, lat: tile (N,), -1 outside; x, y (N, 2); metres to the edge (N,)."""
+
+# ---- pairs ----
+@final
+class PairEngine:
+    """One pairing of one table of photos with tiles: passes over the table, wave by wave."""
+
+    def __new__(
+        cls,
+        finder: TileFinder,
+        tiles: Mapping[str, object],
+        columns: Sequence[tuple[str, str, str]],
+        output: Sequence[str],
+        options: Mapping[str, object],
+        *,
+        photos_root: Path,
+        folder: Path | None,
+    ) -> PairEngine:
+        """Plan the pairing of a table whose columns are (name, name of the photo table, kind).
+
+        Kinds are `id`, `path`, `text`, `float64`, `float32`, `time`, `own`, `wkb_x` and `wkb_y`.
+        """
+
+    def write_to(self, pairs: Path | None, rejected: Path | None) -> None:
+        """Write pairs and rejected photos as Parquet; what has no file is handed out."""
+
+    def begin(self, phase: str) -> None:
+        """Start a pass: `look`, `look_hard`, `compare`, `survey` or `write`."""
+
+    def add(self, rows: ArrowTable) -> None:
+        """Hand some rows to the pass."""
+
+    def read(
+        self,
+        path: Path,
+        *,
+        limit: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        """Hand the rows of a Parquet or Arrow file to the pass; `progress` is told of new rows."""
+
+    def looked(self) -> Looked:
+        """End the first look."""
+
+    def compared(self) -> int:
+        """End the comparison of rows of one id: how many repeat an earlier one."""
+
+    def surveyed(self) -> list[tuple[int, str]]:
+        """End the survey: number of the tile and split of all pairs."""
+
+    def give_way(self, pairs: Sequence[tuple[int, str]]) -> None:
+        """Say which pairs are left out, by number of the tile and split."""
+
+    def take(self) -> list[tuple[ArrowTable, ArrowTable | None]]:
+        """Take the pairs and rejected photos that no file takes."""
+
+    def written(self) -> tuple[Written, list[tuple[int, str]]]:
+        """Work on the last rows: counts, and number of the tile and split of all pairs."""
+
+    def close(self, metadata: Sequence[tuple[str, str]]) -> bool:
+        """End the files, with texts of the pair table; whether rejected photos have one."""
+
+    @staticmethod
+    def reasons() -> list[tuple[str, bool]]:
+        """Return every reason a photo can be rejected for; True where the row is at fault."""
+
+def describe_table(path: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Describe a Parquet or Arrow file: (column, kind of type), (key, text)."""
 
 # ---- photo ----
 @final
@@ -152,6 +283,8 @@ class _RasterInfo(TypedDict):
     descriptions: list[str]
     dtypes: list[str | None]
     nodata: list[float | None]
+    scales: list[float | None]
+    offsets: list[float | None]
     alpha: list[bool]
     crs: str | None
     transform: tuple[float, float, float, float, float, float] | None
@@ -174,10 +307,25 @@ def read_window(
 def crs_name(definition: str) -> str:
     """Name a coordinate reference system: `EPSG:n`, else WKT2."""
 
-def proj_transform(
-    xy: NDArray[np.float64], src_crs: str, dst_crs: str
-) -> NDArray[np.float64]:
+def proj_transform(xy: NDArray[np.float64], src_crs: str, dst_crs: str) -> NDArray[np.float64]:
     """Transform points (N, 2) between two systems; those without a result become NaN."""
+
+def suggest_grid(
+    grid: Grid, crs: str, resolution: float | None = None
+) -> tuple[Transform, int, int]:
+    """Propose a grid of another system for a raster: its transform, columns and rows.
+
+    It is north up, its square pixels begin at whole multiples of their size. Without a resolution
+    the size keeps the raster's diagonal in pixels, rounded to three significant digits; a raster
+    that is north up in that system already keeps its grid.
+    """
+
+def grid_bounds(grid: Grid, crs: str) -> tuple[float, float, float, float]:
+    """Return the bounds of a raster in another system: west, south, east, north.
+
+    Longitudes are continuous, so that across the antimeridian east is above 180 or west below
+    -180; a raster that holds a pole has all longitudes.
+    """
 
 @final
 class RasterWriter:
@@ -208,14 +356,21 @@ class RasterWriter:
     def abandon(self) -> None:
         """Drop the raster; nothing is left behind."""
 
+# ---- region (only with GDAL) ----
+def read_polygons(path: str) -> list[tuple[str | None, list[bytes]]]:
+    """Read the polygons of a vector file: CRS and two-dimensional WKB of each layer."""
+
+def shares_area(outlines: Sequence[bytes], polygons: Sequence[bytes]) -> NDArray[np.bool_]:
+    """Tell which WKB outlines share area with any WKB polygon; a common edge is not enough."""
+
 # ---- tiling (only with GDAL) ----
 class _Tiles(TypedDict):
+    position: NDArray[np.uint64]
     number: NDArray[np.uint64]
-    row: NDArray[np.uint64]
-    col: NDArray[np.uint64]
     offset: NDArray[np.uint64]
     length: NDArray[np.uint64]
     nodata_fraction: NDArray[np.float64]
+    cloud_fraction: NDArray[np.float64]
     transform: NDArray[np.float64]
     band_offsets: NDArray[np.uint64]
     band_min: NDArray[np.float64]
@@ -224,43 +379,84 @@ class _Tiles(TypedDict):
     band_m2: NDArray[np.float64]
     band_count: NDArray[np.float64]
 
+class _CutPlan(TypedDict):
+    tiles: int
+    blocks: int
+    redecoded_blocks: int
+    decoded_bytes: int
+    peak_bytes: int
+
 def tile_lattice(
     scene: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], partial: str
 ) -> tuple[list[int], list[int]]:
     """Return the first pixel of each row and of each column of tiles; sizes are (rows, columns)."""
 
+def workers_running() -> int:
+    """Return how many threads still work, those that an interrupt left behind among them.
+
+    Where that is not 0, end the process by `os._exit`: a worker may be inside GDAL.
+    """
+
 @final
 class SceneCutter:
-    """Cuts one scene into a tar; every block is decoded once, in parallel."""
+    """Cuts one scene into a tar; every block is decoded once as far as memory allows.
+
+    Tiles come in an order of the cutter's own, which depends on the scene and the layout alone.
+    """
 
     def __new__(
         cls,
-        sources: Sequence[tuple[str, int]],
+        scene: Scene,
+        layout: Layout,
         *,
-        mask: str | None,
-        dtype: str,
-        shape: tuple[int, int],
-        crs: str,
-        transform: tuple[float, float, float, float, float, float],
-        band_names: Sequence[str],
-        nodata: float | None,
-        nodata_text: str | None,
-        size: tuple[int, int],
-        stride: tuple[int, int],
-        partial: str,
-        max_nodata: float,
         names: Sequence[str],
+        nodata_text: str | None,
+        max_nodata: float,
+        max_cloud: float,
+        level: int | None,
         first: int,
         threads: int,
+        memory: int | None,
     ) -> SceneCutter:
-        """Open a scene; `names` are the tiles' member names, `first` is the first to cut."""
+        """Open a scene and plan the cut; nothing is decoded yet.
+
+        `names` are the members' names by tile number, `level` is ZSTD's (None: uncompressed),
+        `first` is the position of the first tile to cut, `memory` the most bytes of decoded
+        blocks (None: what decoding once takes, within reason).
+        """
 
     def fill(self, tar: TarWriter, limit: int) -> tuple[_Tiles, bool, bool]:
-        """Move tiles into a tar until it would grow beyond `limit`, at most one row of tiles.
+        """Move tiles into a tar until it would grow beyond `limit`, or for a moment.
 
         Return the tiles' columns, whether the tar is full, and whether the scene is done.
         """
 
+    def take(self) -> tuple[_Tiles, list[NDArray[np.uint8]], bool]:
+        """Take tiles out of the cutter instead of moving them into a tar, at most one batch.
+
+        Return the tiles' columns (offsets are 0), the bytes of each tile's file, and whether the
+        scene is done.
+        """
+
+    @property
+    def plan(self) -> _CutPlan:
+        """What the cut costs."""
+
     @property
     def dropped(self) -> int:
         """How many tiles were left out so far: nodata only, or above the limit."""
+
+@final
+class SceneReader:
+    """Reads windows of one scene on a grid: what its tiles hold, before they are encoded."""
+
+    def __new__(
+        cls, scene: Scene, grid: Grid, *, threads: int, memory: int | None
+    ) -> SceneReader:
+        """Open a scene; its files stay open. `memory` is as in `SceneCutter`."""
+
+    def read(self, window: tuple[int, int, int, int]) -> NDArray[np.generic]:
+        """Read a window (col, row, width, height), which may reach beyond the grid, as (C, h, w).
+
+        Invalid pixels hold the scene's nodata value (NaN in floats without one).
+        """

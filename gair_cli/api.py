@@ -278,7 +278,7 @@ class Model:
         """Write the dense embedding of a scene as a cloud-optimised GeoTIFF.
 
         Args:
-            scene: A raster, or a folder of one-band files.
+            scene: What `gair tile` takes as one scene: a file, folder or address.
             output: The file.
             res: Pixel size in metres; None is the scene's own.
             space: `joint` or `encoder`.
@@ -296,7 +296,7 @@ class Model:
             ModelError: When the model has no satellite tower.
             DataError: When the scene lacks a CRS or a band, or the box lies outside it.
         """
-        opened = open_scene(Path(scene), rs_config(self.net).input)
+        opened = open_scene(scene, rs_config(self.net).input)
         options = RasterOptions(res, space, pca, bbox, tile_size)
         plan = plan_raster(self.net, opened, options)
         working = Working(batch_size=batch_size, device=device)

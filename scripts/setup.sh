@@ -39,9 +39,10 @@ check_versions() {
   step "Python $("$python" -c 'import platform; print(platform.python_version())'), Rust $found"
 }
 
+# install_system_packages [PACKAGE...]: what building needs, and what else is named.
 install_system_packages() {
   local missing=() package
-  for package in libgdal-dev pkg-config gcc g++ make; do
+  for package in libgdal-dev pkg-config gcc g++ make "$@"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
       missing+=("$package")
   done
@@ -90,9 +91,10 @@ build() {
   echo "$now" >"$stamp"
 }
 
+# set_up [EXTRAS [PACKAGE...]]: everything, with extras of gair and packages of the system.
 set_up() {
   check_versions
-  install_system_packages
+  install_system_packages "${@:2}"
   build "${1:-}"
   export PATH="$PWD/.venv/bin:$PATH"
 }

@@ -30,12 +30,7 @@ _PREVIEW_ROWS = 10
 @options.dtype_option
 @options.radius_option
 @options.column_options
-@click.option(
-    "--keep-columns",
-    "columns",
-    metavar="all|none|A,B",
-    help="Which of your columns to carry along.  [default: all]",
-)
+@options.keep_columns_option
 @options.photos_root_option
 @options.crs_option
 @options.max_bad_option

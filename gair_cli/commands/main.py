@@ -6,6 +6,7 @@ import errno
 import importlib
 import json
 import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -26,6 +27,7 @@ COMMANDS: Final = {
     "pack": "Gather pairs, tiles or photos into training shards.",
     "pretrain": "Train a model from shards; goes on where it stopped.",
     "embed": "Turn points, photos or tiles into vectors.",
+    "encode": "Turn coordinates into fixed encodings, without a model.",
     "raster": "Embed a scene densely, at any resolution.",
     "search": "Find places by photo, photos by place, and things alike.",
     "eval": "Score embeddings and models against baselines.",
@@ -125,7 +127,8 @@ def _invoke(words: list[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
-    sys.stdout.flush()
+    if sys.stdout is not None:  # closed by whoever started us
+        sys.stdout.flush()
     return code if isinstance(code, int) else 0
 
 
@@ -138,7 +141,7 @@ def _from_click(error: click.ClickException) -> UsageError:
 
 def _stopped(number: signal.Signals, words: list[str]) -> int:
     click.echo("gair: stopped; finished parts are kept", err=True)
-    click.echo(f"hint: go on with: gair {' '.join(words)}", err=True)
+    click.echo(f"hint: go on with: gair {shlex.join(words)}", err=True)
     return _INTERRUPTED + number
 
 
@@ -163,6 +166,8 @@ def _explained(error: Exception) -> GairError:
             f"the disk or the file-size limit is full: {error}",
             hint="free some space; finished parts are kept, run the same command again",
         )
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return InputError(str(error), hint="choose an output in a folder that can be written")
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
         return InputError(str(error), hint="check the path")
     return GairError(

@@ -58,6 +58,19 @@ dtype_option = click.option(
     show_default=True,
     help="Number type of the vectors.",
 )
+wide_dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Number type of the encodings.",
+)
+keep_columns_option = click.option(
+    "--keep-columns",
+    "columns",
+    metavar="all|none|A,B",
+    help="Which of your columns to carry along.  [default: all]",
+)
 batch_size_option = click.option(
     "--batch-size", type=click.IntRange(min=1), help="Rows a step; default: by the model's size."
 )
@@ -78,6 +91,9 @@ space_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 bbox_option = click.option(
     "--bbox", metavar="W,S,E,N", callback=lambda _c, _p, text: parse_bbox(text), help="Degrees."
+)
+region_option = click.option(
+    "--region", type=PATH, metavar="FILE", help="Polygons: GeoJSON, GeoParquet, GPKG, shapefile."
 )
 res_option = click.option(
     "--res", type=click.FloatRange(min=0, min_open=True), help="Pixel size in metres."

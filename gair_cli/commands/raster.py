@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("raster")
-@click.argument("scene", type=options.PATH)
+@click.argument("scene")
 @options.model_option
 @options.output_option(help_text="The GeoTIFF.")
 @options.res_option

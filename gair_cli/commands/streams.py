@@ -77,7 +77,9 @@ def _advance(bar: Any, count: int) -> None:
     bar.update(count)
 
 
-def _line_printer(total: int | None, description: str, unit: str) -> Callable[[int], None]:
+def _line_printer(
+    total: int | None, description: str, unit: str, *, suffix: Callable[[], str] | None = None
+) -> Callable[[int], None]:
     done = 0
     last = time.monotonic()
 
@@ -88,9 +90,69 @@ def _line_printer(total: int | None, description: str, unit: str) -> Callable[[i
         if now - last >= _LINE_EVERY_S:
             last = now
             of_total = f" of {total}" if total is not None else ""
-            click.echo(f"{description}: {done}{of_total} {unit}", err=True)
+            more = "" if suffix is None else f", {suffix()}"
+            click.echo(f"{description}: {done}{of_total} {unit}{more}", err=True)
 
     return advance
+
+
+@contextmanager
+def throughput(total: int, description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress of tiles with their speed: tiles and MB of decoded pixels a second.
+
+    Args:
+        total: How many tiles there are.
+        description: What is being done.
+
+    Yields:
+        A function to call with numbers of new tiles and of bytes decoded for them; without bytes
+        they were there before and do not count as speed.
+    """
+    if _quiet():
+        yield lambda _tiles, _bytes: None
+        return
+    pace = _Pace()
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+        with tqdm(
+            total=total, desc=description, file=sys.stderr, leave=False, bar_format=form
+        ) as bar:
+
+            def advance(tiles: int, size: int) -> None:
+                pace.add(tiles, size)
+                bar.set_postfix_str(pace.text(), refresh=False)
+                bar.update(tiles)
+
+            yield advance
+        return
+    lines = _line_printer(total, description, "tiles", suffix=pace.text)
+
+    def advance_lines(tiles: int, size: int) -> None:
+        pace.add(tiles, size)
+        lines(tiles)
+
+    yield advance_lines
+
+
+class _Pace:
+    """Tiles and bytes since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._tiles = self._bytes = 0
+
+    def add(self, tiles: int, size: int) -> None:
+        """Count new tiles and the bytes decoded for them."""
+        if size:
+            self._tiles += tiles
+            self._bytes += size
+
+    def text(self) -> str:
+        """Return the speed so far."""
+        seconds = max(time.monotonic() - self._start, 1e-6)
+        return f"{self._tiles / seconds:.0f} tiles/s, {self._bytes / 1e6 / seconds:.0f} MB/s"
 
 
 def output_frame(

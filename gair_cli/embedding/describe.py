@@ -8,7 +8,6 @@ import platform
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,9 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import polars as pl
+
 PACKAGES: Final = ("torch", "timm", "polars", "pyarrow", "numpy")
 RASTERS: Final = (".tif", ".tiff", ".vrt", ".jp2")
 _MEGA: Final = 1_000_000
+_TURN: Final = 360.0
 
 
 def versions() -> dict[str, str]:
@@ -111,10 +113,21 @@ def _round(value: float) -> float | None:
 
 
 def _tile_bounds(box: pl.DataFrame) -> list[float]:
-    """West, south, east, north of all footprints."""
-    low, high = box.select(pl.col("xmin", "ymin").min()), box.select(pl.col("xmax", "ymax").max())
-    west, south, east, north = *low.row(0), *high.row(0)
-    return [round(float(value), 5) for value in (west, south, east, north)]
+    """West, south, east, north of all footprints; west > east across the antimeridian."""
+    west, south, east, north = box.select("xmin", "ymin", "xmax", "ymax").to_numpy().T
+    low, high = _longitudes(west, east)
+    return [round(float(value), 5) for value in (low, south.min(), high, north.max())]
+
+
+def _longitudes(west: np.ndarray, east: np.ndarray) -> tuple[float, float]:
+    """Return the west and east that hold all boxes, some of which may cross the antimeridian."""
+    if (west <= east).all():
+        return float(west.min()), float(east.max())
+    start = west % _TURN
+    low, high = start.min(), (start + (east - west) % _TURN).max()
+    if high - low >= _TURN:
+        return -180.0, 180.0
+    return float((low + 180) % _TURN - 180), float((high + 180) % _TURN - 180)
 
 
 def _bounds(lon: np.ndarray, lat: np.ndarray) -> list[float] | None:

@@ -26,6 +26,7 @@ from gair_cli.embedding.towers import (
     width_of,
 )
 from gair_cli.errors import GairError, UsageError
+from gair_cli.geo.encodings import random_fourier_features
 from gair_cli.geo.photos import read_jpeg
 
 if TYPE_CHECKING:
@@ -105,11 +106,19 @@ def embed_points(
     out = empty(model, len(points), "location", space).vectors
     with evaluating(model, device) as where:
         for start in range(0, len(points), size):
-            part = torch.from_numpy(points[start : start + size]).to(where)
-            vectors = in_space(model, model.encode_location(part), "location", space)
+            part = points[start : start + size]
+            vectors = in_space(model, _locations(model, part, where), "location", space)
             out[start : start + len(part)] = vectors
             _advance(progress, len(part))
     return out
+
+
+def _locations(model: GairModel, lonlat: np.ndarray, where: torch.device) -> torch.Tensor:
+    """Return the location tower's output; on a CPU its fixed features come from the Rust core."""
+    if model.location is None or where.type != "cpu":
+        return model.encode_location(torch.from_numpy(lonlat).to(where))
+    features = random_fourier_features(lonlat, model.location.directions().numpy())
+    return model.location.from_features(torch.from_numpy(features))
 
 
 def checked_lonlat(lonlat: np.ndarray) -> np.ndarray:

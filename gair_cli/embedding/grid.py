@@ -15,6 +15,7 @@ import numpy as np
 from gair_cli.errors import DataError, UsageError
 from gair_cli.geo.coordinates import from_lonlat, is_geographic, metres_per_degree
 from gair_cli.geo.locator import metres_per_unit
+from gair_cli.geo.scene import Grid
 
 if TYPE_CHECKING:
     from gair_cli.records import Bounds, Transform
@@ -24,26 +25,14 @@ _TRUE_TO: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A north-up grid of pixels.
+class NorthUpGrid(Grid):
+    """A grid whose transform has b = d = 0 and a negative e."""
 
-    Attributes:
-        crs: `EPSG:n` or WKT.
-        transform: (a, b, c, d, e, f) as in rasterio, b = d = 0, e negative.
-        width: Columns.
-        height: Rows.
-    """
-
-    crs: str
-    transform: Transform
-    width: int
-    height: int
-
-    def window(self, col: int, row: int, width: int, height: int) -> Grid:
+    def window(self, col: int, row: int, width: int, height: int) -> NorthUpGrid:
         """Return the grid of a window of this one."""
         a, b, c, d, e, f = self.transform
         moved = (a, b, c + col * a, d, e, f + row * e)
-        return Grid(self.crs, moved, width, height)
+        return NorthUpGrid(self.crs, moved, width, height)
 
     def centres(self) -> np.ndarray:
         """Return the pixel centres in the CRS, (height * width, 2), row by row."""
@@ -76,7 +65,7 @@ def to_pixels(xy: np.ndarray, transform: Transform) -> np.ndarray:
 
 def scene_grid(
     crs: str, transform: Transform, *, width: int, height: int, res_m: float | None
-) -> Grid:
+) -> NorthUpGrid:
     """Return the grid over a whole scene.
 
     Args:
@@ -102,7 +91,7 @@ def scene_grid(
         unit_x, unit_y = _unit_m(crs, transform, width, height)
         step_x, step_y = res_m / unit_x, res_m / unit_y
     columns, rows = (_count(east - west, step_x), _count(north - south, step_y))
-    return Grid(crs, (step_x, 0.0, float(west), 0.0, -step_y, float(north)), columns, rows)
+    return NorthUpGrid(crs, (step_x, 0.0, float(west), 0.0, -step_y, float(north)), columns, rows)
 
 
 def _unit_m(crs: str, transform: Transform, width: int, height: int) -> tuple[float, float]:
@@ -129,13 +118,13 @@ def _count(length: float, step: float) -> int:
     return max(1, math.ceil(length / step - 1e-6))
 
 
-def pixel_height_m(grid: Grid) -> float:
+def pixel_height_m(grid: NorthUpGrid) -> float:
     """Return the height of a pixel in metres, at the middle of the grid."""
     unit_y = _unit_m(grid.crs, grid.transform, grid.width, grid.height)[1]
     return abs(grid.transform[4]) * unit_y
 
 
-def select_box(grid: Grid, bbox: Bounds) -> tuple[int, int, int, int]:
+def select_box(grid: NorthUpGrid, bbox: Bounds) -> tuple[int, int, int, int]:
     """Return the window (col, row, width, height) of a grid that a box in degrees touches.
 
     Args:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gair_cli.embedding.dense import CACHE_BYTES, DenseField
-from gair_cli.embedding.grid import Grid, pixel_height_m, scene_grid, select_box
+from gair_cli.embedding.grid import NorthUpGrid, pixel_height_m, scene_grid, select_box
 from gair_cli.embedding.lattice import Lattice, default_stride, make_axis
 from gair_cli.embedding.pca import Components, fit_components
 from gair_cli.embedding.towers import BATCH, evaluating, in_space, rs_config, width_of
@@ -91,14 +91,14 @@ class RasterPlan:
         radius_m: Radius of the queries: half a pixel.
     """
 
-    whole: Grid
+    whole: NorthUpGrid
     window: tuple[int, int, int, int]
     bands: int
     lattice: Lattice
     radius_m: float
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> NorthUpGrid:
         """The grid that is written."""
         return self.whole.window(*self.window)
 
@@ -109,7 +109,7 @@ class RasterPlan:
 
 
 def plan_raster(
-    model: GairModel, scene: Scene, options: RasterOptions, *, like: Grid | None = None
+    model: GairModel, scene: Scene, options: RasterOptions, *, like: NorthUpGrid | None = None
 ) -> RasterPlan:
     """Decide grid, lattice and size of an embedding raster.
 
@@ -230,7 +230,7 @@ def _write(
                 progress(width * height)
 
 
-def windows_of(grid: Grid, size: int) -> Iterator[tuple[int, int, int, int]]:
+def windows_of(grid: NorthUpGrid, size: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield windows (col, row, width, height) of at most `size` pixels a side, row by row."""
     for row in range(0, grid.height, size):
         for col in range(0, grid.width, size):
@@ -240,7 +240,7 @@ def windows_of(grid: Grid, size: int) -> Iterator[tuple[int, int, int, int]]:
 def _window_array(
     dense: DenseField,
     plan: RasterPlan,
-    grid: Grid,
+    grid: NorthUpGrid,
     options: RasterOptions,
     components: Components | None,
 ) -> np.ndarray:

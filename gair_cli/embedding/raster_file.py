@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gair_cli import __version__
-from gair_cli.embedding.grid import Grid
+from gair_cli.embedding.grid import NorthUpGrid
 from gair_cli.embedding.raster import (
     RasterOptions,
     RasterPlan,
@@ -22,7 +22,7 @@ from gair_cli.embedding.towers import rs_config
 from gair_cli.errors import DataError, OutputExistsError
 from gair_cli.geo.outputs import Workspace, manifest_path, open_workspace
 from gair_cli.geo.rasters import raster_info
-from gair_cli.geo.virtual import raster_fingerprints
+from gair_cli.geo.scenes import input_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class RasterRequest:
     """What `gair raster` is asked for.
 
     Attributes:
-        scene: A raster, or a folder of one-band files.
+        scene: What `gair tile` takes as one scene: a file, folder or address.
         options: Resolution, space, components, box.
         like: A raster whose grid is taken.
         band_names: Names for the scene's bands, in its order.
@@ -48,7 +48,7 @@ class RasterRequest:
         assume_crs: The CRS, where the scene has none.
     """
 
-    scene: Path
+    scene: str | Path
     options: RasterOptions
     like: Path | None = None
     band_names: tuple[str, ...] | None = None
@@ -96,7 +96,7 @@ def prepare_raster(model: GairModel, facts: ModelFacts, request: RasterRequest) 
     options = request.options
     identity = {
         "command": "raster",
-        "scene": [digest for file in scene.files for digest in raster_fingerprints(file)],
+        "scene": input_fingerprints(scene.files),
         "model": facts.sha256,
         "config": facts.config_hash,
         "options": options.to_dict(),
@@ -126,7 +126,7 @@ def _own(facts: ModelFacts, plan: RasterPlan, options: RasterOptions) -> dict[st
     }
 
 
-def grid_of(path: Path) -> Grid:
+def grid_of(path: Path) -> NorthUpGrid:
     """Return the grid of a north-up raster.
 
     Raises:
@@ -137,7 +137,7 @@ def grid_of(path: Path) -> Grid:
     a, b, _, d, e, _ = info.transform
     if info.crs is None or b or d or a <= 0 or e >= 0:
         raise DataError(f"{path} is no north-up raster with a CRS", hint="warp it first")
-    return Grid(info.crs, info.transform, info.width, info.height)
+    return NorthUpGrid(info.crs, info.transform, info.width, info.height)
 
 
 def write_raster(

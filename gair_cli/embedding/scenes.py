@@ -7,21 +7,23 @@ kept for a while: each is decoded about once.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from gair_cli.embedding.grid import to_pixels
 from gair_cli.geo import scenes as geo_scenes
+from gair_cli.geo.inputs.kinds import is_plain_folder
 from gair_cli.geo.rasters import raster_info, read_window
+from gair_cli.geo.scene_pixels import ScenePixels, is_plain
 from gair_cli.geo.scenes import SceneOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gair_cli.data.transforms import RsInput
-    from gair_cli.embedding.grid import Grid
+    from gair_cli.embedding.grid import NorthUpGrid
     from gair_cli.records import Transform
 
 BLOCK: Final = 512
@@ -41,9 +43,10 @@ class Scene:
         height: Rows.
         nodata: The value of a pixel that is none, or None.
         alpha: (file, band number) of a band that is 0 where there is no pixel, or None.
+        mixed: Its pixels as they are tiled, if its bands lie on several grids or have offsets.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     sources: tuple[tuple[str, int], ...]
     crs: str
     transform: Transform
@@ -51,6 +54,7 @@ class Scene:
     height: int
     nodata: float | None
     alpha: tuple[str, int] | None = None
+    mixed: ScenePixels | None = None
     _blocks: OrderedDict[tuple[int, int], np.ndarray] = field(
         default_factory=OrderedDict, compare=False, repr=False
     )
@@ -83,10 +87,7 @@ class Scene:
 
     def _decode(self, left: int, top: int) -> np.ndarray:
         window = (left, top, min(BLOCK, self.width - left), min(BLOCK, self.height - top))
-        out = np.empty((len(self.sources), window[3], window[2]), np.float32)
-        for file in dict.fromkeys(file for file, _ in self.sources):
-            places = [i for i, (other, _) in enumerate(self.sources) if other == file]
-            out[places] = read_window(file, window, bands=[self.sources[i][1] for i in places])
+        out = self._values(window)
         if self.nodata is not None:
             out[out == np.float32(self.nodata)] = np.nan
         if self.alpha is not None:
@@ -94,12 +95,22 @@ class Scene:
             out[:, alpha == 0] = np.nan
         return out
 
+    def _values(self, window: tuple[int, int, int, int]) -> np.ndarray:
+        """Return a window (C, h, w) float32 as the files have it."""
+        if self.mixed is not None:
+            return self.mixed.read(window).astype(np.float32)
+        out = np.empty((len(self.sources), window[3], window[2]), np.float32)
+        for file in dict.fromkeys(file for file, _ in self.sources):
+            places = [i for i, (other, _) in enumerate(self.sources) if other == file]
+            out[places] = read_window(file, window, bands=[self.sources[i][1] for i in places])
+        return out
+
     def holds(self, pixels: np.ndarray) -> np.ndarray:
         """Return which positions (N, 2) in pixels lie in the scene; (N,) bool."""
         size = np.array([self.width, self.height])
         return np.asarray(((pixels >= 0) & (pixels < size)).all(axis=1))
 
-    def pixels_of(self, grid: Grid) -> np.ndarray:
+    def pixels_of(self, grid: NorthUpGrid) -> np.ndarray:
         """Return the centres of a grid's pixels as (column, row) of the scene, (N, 2)."""
         return to_pixels(grid.centres(), self.transform)
 
@@ -110,17 +121,17 @@ def _moved(part: slice, start: int) -> slice:
 
 
 def open_scene(
-    path: Path,
+    path: str | Path,
     wanted: RsInput,
     *,
     band_names: tuple[str, ...] | None = None,
     nodata: float | None = None,
     assume_crs: str | None = None,
 ) -> Scene:
-    """Open a raster, or a folder of one-band files, for a model's bands.
+    """Open a raster, a product, or a folder of one-band files, for a model's bands.
 
     Args:
-        path: The file or folder.
+        path: What `gair tile` takes as one scene: a file, folder or address.
         wanted: The model's input; its nodata value is used where neither the caller nor the
             scene says one.
         band_names: Names for the raster's bands, in its order.
@@ -134,20 +145,22 @@ def open_scene(
         InputError: When nothing can be read there.
         DataError: When there is no CRS, a band is missing, or files of a folder do not fit.
     """
-    stack = path.is_dir()
+    stack = is_plain_folder(path)
     options = SceneOptions(band_names=band_names, nodata=nodata, assume_crs=assume_crs, stack=stack)
     name, files = geo_scenes.inputs_of([path], stack=stack)[0]
     found = geo_scenes.open_scene(name, files, options=options)
-    chosen = wanted.select(found.bands)
+    bands = tuple(found.band_names[at] for at in wanted.select(found.band_names))
+    found = geo_scenes.open_scene(name, files, options=replace(options, bands=bands))
     return Scene(
         files=found.files,
-        sources=tuple(found.sources[at] for at in chosen),
+        sources=tuple((band.path, band.number) for band in found.bands),
         crs=found.crs,
         transform=found.transform,
         width=found.width,
         height=found.height,
         nodata=wanted.nodata if found.nodata is None else found.nodata,
         alpha=_alpha_of(found.mask),
+        mixed=None if is_plain(found) else ScenePixels(found),
     )
 
 

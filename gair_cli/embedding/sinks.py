@@ -122,7 +122,8 @@ def flat_frame(block: pa.Table) -> pl.DataFrame:
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     frame = frame.drop(nested).with_columns(_lonlat_columns(block, frame.columns))
     names = [f"e{i}" for i in range(vectors.shape[1])]
-    wide = pl.DataFrame(vectors.astype(np.float32), schema=names, orient="row")
+    single = vectors.astype(np.float32) if vectors.dtype == np.float16 else vectors
+    wide = pl.DataFrame(single, schema=names, orient="row")
     return frame.hstack(wide.fill_nan(None))
 
 
@@ -243,7 +244,7 @@ def open_sink(
         UsageError: When the format is not known.
     """
     embedding = schema.field("embedding").type
-    dtype = "float16" if pa.types.is_float16(embedding.value_type) else "float32"
+    dtype = np.dtype(embedding.value_type.to_pandas_dtype()).name
     makers: dict[str, Callable[[], Sink]] = {
         "parquet": lambda: ParquetSink(file, schema),
         "arrow": lambda: ArrowSink(file, schema, stream=stream),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gair_cli.geo.coordinates import spherical_harmonics, unit_sphere_xyz
+from gair_cli.geo.encodings import spherical_harmonics, unit_sphere_xyz
 from gair_cli.records import EARTH_RADIUS_M
 
 if TYPE_CHECKING:

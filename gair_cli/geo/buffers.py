@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from gair_cli.geo.coordinates import metres_per_degree, unit_sphere_xyz
+from gair_cli.geo.coordinates import metres_per_degree
+from gair_cli.geo.encodings import unit_sphere_xyz
 from gair_cli.geo.locator import pixel_to_crs, tile_metres, transforms_of
 from gair_cli.records import EARTH_RADIUS_M
 

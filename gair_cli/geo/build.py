@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from gair_cli import _rust
 from gair_cli.errors import MissingPackageError
+
+_BINDING: Final = re.compile(
+    r"GDAL method '\w+' returned a NULL pointer\. Error msg: '(.+)'", re.DOTALL
+)
 
 
 def has_gdal() -> bool:
@@ -30,3 +37,8 @@ def require_gdal(what: str) -> None:
             f"{what} needs GDAL, and this build of gair has none",
             hint="install libgdal-dev, then: pip install --no-binary gair gair",
         )
+
+
+def gdal_words(error: Exception) -> str:
+    """Return what GDAL said of a file, without the words of the binding around it."""
+    return _BINDING.sub(r"\1", str(error))

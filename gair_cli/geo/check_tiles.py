@@ -10,7 +10,7 @@ import polars as pl
 from gair_cli.errors import GairError
 from gair_cli.geo.coordinates import great_circle_m, to_lonlat
 from gair_cli.geo.locator import pixel_to_crs, transforms_of
-from gair_cli.geo.verdicts import Verdict, counted, fail, ok, warn
+from gair_cli.geo.verdicts import Verdict, counted, fail, number_of, ok, warn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,8 @@ def check_tiles(tiles: TileSet) -> list[Verdict]:
     scenes = index["scene_id"].n_unique() if "scene_id" in index.columns else 0
     size = "whole rasters" if info.size is None else f"{info.size} px"
     summary = (
-        f"{len(tiles):,} tiles of {scenes} scenes, {len(info.bands)} bands {info.dtype}, {size}"
+        f"{number_of(len(tiles), 'tile')} of {number_of(scenes, 'scene')}, "
+        f"{number_of(len(info.bands), 'band')} {info.dtype}, {size}"
     )
     if not len(tiles):
         return [fail("tiles", "the tile set is empty", "tile scenes with valid pixels")]
@@ -75,7 +76,7 @@ def check_members(index: pl.DataFrame, folder: Path, *, again: str) -> Verdict:
         if path.stat().st_size < end:
             have = path.stat().st_size
             return fail("shards", f"{path} has {have:,} bytes, the index wants {end:,}", again)
-    return ok("shards", f"{ends.height} shards, all there and long enough")
+    return ok("shards", f"{number_of(ends.height, 'shard')}, all there and long enough")
 
 
 def sample_rows(count: int, most: int = _SAMPLE) -> list[int]:

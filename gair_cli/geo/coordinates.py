@@ -1,4 +1,4 @@
-"""Coordinates: projections, distances and the fixed encodings of location encoders.
+"""Coordinates: projections and distances; their fixed encodings are in `geo.encodings`.
 
 Arrays are (N, 2) float64, longitude before latitude in degrees, or x before y in a CRS. A point
 outside a projection's domain becomes NaN; nothing is clipped.
@@ -17,9 +17,6 @@ from gair_cli.records import EARTH_RADIUS_M
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-LOCATION_SCALE: Final = 66.50336 / 180
-"""What the released location encoder multiplies Equal Earth positions by."""
 
 _LONLAT: Final = frozenset({"EPSG:4326", "OGC:CRS84", "CRS84", "EPSG:4979"})
 _WEB_MERCATOR: Final = frozenset({"EPSG:3857", "EPSG:900913", "EPSG:3785"})
@@ -108,13 +105,43 @@ def _convert(points: NDArray[np.float64], crs: str, *, inverse: bool) -> NDArray
     return _through_proj(points, crs, inverse=inverse)
 
 
+def projection_of(crs: str) -> _rust.Projection:
+    """Return how longitude and latitude become the coordinates of a CRS, as in `from_lonlat`.
+
+    Args:
+        crs: `EPSG:n` or WKT2.
+
+    Raises:
+        DataError: If the CRS is unknown.
+        MissingPackageError: If the CRS needs PROJ and the extension was built without GDAL.
+    """
+    text = normalise_crs(crs)
+    if text in _LONLAT:
+        return _rust.Projection.geographic()
+    if text in _WEB_MERCATOR:
+        return _rust.Projection.web_mercator()
+    zone = utm_zone(text)
+    if zone is not None:
+        return _rust.Projection.utm(*zone)
+    if not _rust.HAS_GDAL:
+        raise _needs_proj(text)
+    try:
+        return _rust.Projection.proj(text)
+    except ValueError as error:
+        raise DataError(f"cannot convert coordinates: {error}") from error
+
+
+def _needs_proj(crs: str) -> MissingPackageError:
+    return MissingPackageError(
+        f"coordinates in {crs[:60]} need PROJ, and this build of gair has no GDAL",
+        hint="build gair with its `gdal` feature, or use UTM, EPSG:3857 or EPSG:4326",
+    )
+
+
 def _through_proj(points: NDArray[np.float64], crs: str, *, inverse: bool) -> NDArray[np.float64]:
     transform = getattr(_rust, "proj_transform", None)
     if transform is None:
-        raise MissingPackageError(
-            f"coordinates in {crs[:60]} need PROJ, and this build of gair has no GDAL",
-            hint="build gair with its `gdal` feature, or use UTM, EPSG:3857 or EPSG:4326",
-        )
+        raise _needs_proj(crs)
     source, target = (crs, "EPSG:4326") if inverse else ("EPSG:4326", crs)
     try:
         converted: NDArray[np.float64] = transform(points, source, target)
@@ -153,67 +180,3 @@ def great_circle_m(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     half = np.sin((b - a) / 2) ** 2
     square = half[:, 1] + np.cos(a[:, 1]) * np.cos(b[:, 1]) * half[:, 0]
     return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(square, 0, 1))))
-
-
-def equal_earth(lonlat: ArrayLike) -> NDArray[np.float64]:
-    """Project by Equal Earth on the unit sphere: (N, 2), x in +-2.707, y in +-1.318."""
-    return _rust.equal_earth(as_points(lonlat))
-
-
-def fourier_features(
-    points: ArrayLike, matrix: ArrayLike, *, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """Encode plane points by random Fourier features (Tancik et al. 2020).
-
-    Args:
-        points: (N, 2) positions, already projected and scaled.
-        matrix: (F, 2) directions in turns a unit.
-        out: (N, 2F) float32 to fill instead of a new array.
-
-    Returns:
-        (N, 2F) float32: F cosines, then F sines; error at most 1e-6 at any scale.
-    """
-    return _rust.fourier_features(as_points(points), as_points(matrix), out=out)
-
-
-def random_fourier_features(
-    lonlat: ArrayLike, matrix: ArrayLike, *, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """Encode longitudes and latitudes as GeoCLIP and GAIR do: Equal Earth, scale, features.
-
-    Args:
-        lonlat: (N, 2) degrees.
-        matrix: (F, 2) fixed directions, drawn from N(0, sigma^2).
-        out: (N, 2F) float32 to fill instead of a new array.
-
-    Returns:
-        (N, 2F) float32: F cosines, then F sines.
-    """
-    return fourier_features(equal_earth(lonlat) * LOCATION_SCALE, matrix, out=out)
-
-
-def spherical_harmonics(
-    lonlat: ArrayLike, degree: int, *, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """Encode by orthonormal real spherical harmonics of all degrees from 0 to `degree`.
-
-    Args:
-        lonlat: (N, 2) degrees.
-        degree: The highest degree, 0 to 500 (SatCLIP's L = 40 is `degree` 39).
-        out: (N, (degree + 1)^2) float32 to fill instead of a new array.
-
-    Returns:
-        (N, (degree + 1)^2) float32; column l * l + l + m is order m of degree l, sines for m < 0,
-        without the Condon-Shortley sign.
-
-    Raises:
-        DataError: If the degree is out of range.
-    """
-    if not 0 <= degree <= 500:  # noqa: PLR2004 - stated above
-        raise DataError(f"harmonics go from degree 0 to 500, got {degree}")
-    return _rust.spherical_harmonics(as_points(lonlat), degree, out=out)
-
-
-def unit_sphere_xyz(lonlat: ArrayLike) -> NDArray[np.float64]:
-    """Return (N, 3) points of the unit sphere; x to (0, 0), y to (90 E, 0), z to the north pole."""
-    return _rust.unit_sphere_xyz(as_points(lonlat))

@@ -61,6 +61,8 @@ def footprints(transforms: NDArray[np.float64], sizes: NDArray[np.int64], crs: s
     rings = _densified(transforms, sizes, crs)
     if not np.isfinite(centre).all() or not all(np.isfinite(ring).all() for ring in rings):
         raise DataError(f"tiles reach beyond where {crs[:60]} is defined")
+    over = np.abs(centre[:, 0]) > _HALF_TURN  # a geographic raster may go on behind 180 degrees
+    centre[over, 0] = (centre[over, 0] + _HALF_TURN) % (2 * _HALF_TURN) - _HALF_TURN
     return Footprints(
         [_wkb(ring) for ring in rings], np.array([_box(ring) for ring in rings]), centre
     )

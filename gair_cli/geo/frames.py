@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.ipc
-import pyarrow.parquet as pq
 
 from gair_cli.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
 
 Format: TypeAlias = Literal["csv", "parquet", "arrow", "geojsonl"]
 STDIN: Final = "-"
@@ -86,16 +85,31 @@ def read_source(source: str | Path, *, text_columns: Sequence[str] = ()) -> Sour
     """
     name = "standard input" if str(source) == STDIN else str(source)
     data = _read_bytes(source, name)
-    format_ = _sniff(data) if str(source) == STDIN else _format_of(Path(source), data)
+    format_ = sniff(data) if str(source) == STDIN else table_format(Path(source), data)
     try:
         frame, geo = _parse(data, format_, text_columns)
-    except (pl.exceptions.PolarsError, pa.ArrowException, ValueError, KeyError) as error:
+    except unparsable() as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name} cannot be read as {format_}: {first}") from error
+        raise InputError(
+            f"{name} cannot be read as {format_}: {first}",
+            hint="is it whole, and of the format that its name tells?",
+        ) from error
     if frame.height == 0:
         raise DataError(f"{name} has no rows", hint="give a table with at least one row")
     folder = Path.cwd() if str(source) == STDIN else Path(source).absolute().parent
     return Source(frame, format_, name, folder, geo)
+
+
+def unparsable() -> tuple[type[Exception], ...]:
+    """Return the errors of tables that cannot be parsed.
+
+    They are asked for when one was raised, since pyarrow is 40 MB and a tenth of a second that a
+    command which reads Parquet in Rust, or CSV, does without.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    # pyarrow calls a file that ends early an OSError
+    return pl.exceptions.PolarsError, pa.ArrowException, ValueError, KeyError, OSError
 
 
 def read_frame(source: str | Path) -> pl.DataFrame:
@@ -115,12 +129,14 @@ def _read_bytes(source: str | Path, name: str) -> bytes:
     return gzip.decompress(data) if data[:2] == _GZIP else data
 
 
-def _format_of(path: Path, data: bytes) -> Format:
+def table_format(path: Path, data: bytes) -> Format:
+    """Return the format of a table by its name, else by its first bytes."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    return _SUFFIXES.get(suffixes[-1], _sniff(data)) if suffixes else _sniff(data)
+    return _SUFFIXES.get(suffixes[-1], sniff(data)) if suffixes else sniff(data)
 
 
-def _sniff(data: bytes) -> Format:
+def sniff(data: bytes) -> Format:
+    """Return the format that the first bytes of a table speak of."""
     if data[:4] == b"PAR1":
         return "parquet"
     if data[:6] == b"ARROW1" or data[:4] == b"\xff\xff\xff\xff":
@@ -135,13 +151,15 @@ def _parse(
         return parse_csv(data, text_columns=text_columns), None
     if format_ == "geojsonl":
         return _parse_geojson(data), None
-    table = pq.read_table(io.BytesIO(data)) if format_ == "parquet" else _read_arrow(data)
+    table = _read_parquet(data) if format_ == "parquet" else _read_arrow(data)
     geo = (table.schema.metadata or {}).get(b"geo")
-    return pl.DataFrame(_without_extensions(table)), geo.decode() if geo else None
+    return pl.DataFrame(without_extensions(table)), geo.decode() if geo else None
 
 
-def _without_extensions(table: pa.Table) -> pa.Table:
+def without_extensions(table: pa.Table) -> pa.Table:
     """Return the table with extension types (such as `geoarrow.wkb`) as what they store."""
+    import pyarrow as pa  # noqa: PLC0415 - see `unparsable`
+
     for index, column in enumerate(table.columns):
         type_ = column.type
         if isinstance(type_, pa.BaseExtensionType):
@@ -150,7 +168,16 @@ def _without_extensions(table: pa.Table) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
+def _read_parquet(data: bytes) -> pa.Table:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    return pq.read_table(io.BytesIO(data))
+
+
 def _read_arrow(data: bytes) -> pa.Table:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.ipc  # noqa: PLC0415
+
     if data[:6] == b"ARROW1":
         return pa.ipc.open_file(io.BytesIO(data)).read_all()
     return pa.ipc.open_stream(io.BytesIO(data)).read_all()
@@ -195,11 +222,11 @@ def _typed(column: pl.Series, *, commas: bool) -> pl.Series:
 
 
 def _parse_geojson(data: bytes) -> pl.DataFrame:
-    rows = [_feature_row(feature) for feature in _features(data.decode("utf-8-sig"))]
+    rows = [feature_row(feature) for feature in features(data.decode("utf-8-sig"))]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _features(text: str) -> Iterator[dict[str, Any]]:
+def features(text: str) -> Iterator[dict[str, Any]]:
     """Yield the features of a collection, or of a sequence with one object a line."""
     try:
         whole = json.loads(text.strip(_RECORD_SEPARATOR + " \r\n\t"))
@@ -210,7 +237,12 @@ def _features(text: str) -> Iterator[dict[str, Any]]:
     yield from whole["features"] if whole.get("type") == "FeatureCollection" else [whole]
 
 
-def _feature_row(feature: dict[str, Any]) -> dict[str, Any]:
+def feature_row(feature: dict[str, Any]) -> dict[str, Any]:
+    """Return a GeoJSON point feature as a row; an object that is no feature stays as it is.
+
+    Raises:
+        DataError: If its geometry is not a point.
+    """
     if feature.get("type") != "Feature":
         return feature
     geometry = feature.get("geometry") or {}

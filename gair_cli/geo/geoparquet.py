@@ -107,6 +107,11 @@ def points_metadata(frame: pl.DataFrame) -> str:
     return geo_metadata(bounds, ["Point"])
 
 
+def primary_column(geo: str | bytes) -> str:
+    """Return the name of the geometry column that a file's `geo` text calls the main one."""
+    return str(json.loads(geo).get("primary_column", GEOMETRY))
+
+
 def crs_of(geo: str | bytes, column: str = GEOMETRY) -> str | None:
     """Return `EPSG:n` or PROJJSON text of a geometry column, None for longitude and latitude.
 

@@ -21,6 +21,7 @@ from gair_cli.geo.coordinates import (
     is_geographic,
     metres_per_degree,
     normalise_crs,
+    projection_of,
     to_lonlat,
 )
 
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
 
 _OUTSIDE: Final = -1
 _NEEDED: Final = ("crs", "transform", "width", "height")
-_MARGIN: Final = 0.05
 _SWAPPED_SHARE: Final = 0.95
-_EDGE_POINTS: Final = np.linspace(0.0, 1.0, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +53,6 @@ class Located:
         return np.asarray(self.row != _OUTSIDE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The tiles of one CRS."""
-
-    crs: str
-    rows: NDArray[np.int64]
-    index: _rust.TileIndex
-    box: tuple[float, float, float, float] | None
-
-
 class TileLocator:
     """An immutable index over the tiles of a tile index table.
 
@@ -80,7 +69,7 @@ class TileLocator:
         names = [*_NEEDED, *(["scene_id"] if "scene_id" in index.columns else [])]
         tiles = index.select(names).with_row_index("_row")
         parts = tiles.partition_by("crs", maintain_order=True) if index.height else []
-        self._groups = [_group(part) for part in parts]
+        self.finder: Final = _rust.TileFinder([_tile_arrays(part) for part in parts])
 
     def __len__(self) -> int:
         return self._count
@@ -94,33 +83,22 @@ class TileLocator:
         Returns:
             Row, position and distance to the edge; -1 and NaN outside all tiles.
         """
-        points = as_points(lonlat)
-        row = np.full(len(points), _OUTSIDE, np.int64)
-        xy = np.full((len(points), 2), np.nan)
-        edge = np.full(len(points), np.nan)
-        centre = np.full(len(points), np.inf)
-        for group in self._groups:
-            near = _within(points, group.box)
-            tile, x, y, edge_m, centre_m = group.index.locate(from_lonlat(points[near], group.crs))
-            better = (tile != _OUTSIDE) & (np.nan_to_num(centre_m, nan=np.inf) < centre[near])
-            taken = near[better]
-            row[taken] = group.rows[tile[better]]
-            xy[taken] = np.stack([x, y], axis=1)[better]
-            edge[taken], centre[taken] = edge_m[better], centre_m[better]
-        return Located(row, xy, edge)
+        return Located(*self.finder.locate(as_points(lonlat)))
 
 
-def _group(tiles: pl.DataFrame) -> _Group:
+def _tile_arrays(tiles: pl.DataFrame) -> _rust.TileArrays:
     crs = normalise_crs(str(tiles["crs"][0]))
-    transforms = transforms_of(tiles)
-    sizes = tiles.select("width", "height").cast(pl.UInt32).to_numpy()
     scenes = np.zeros(tiles.height, np.uint32)
     if "scene_id" in tiles.columns:
         scenes = tiles["scene_id"].rank("dense").to_numpy().astype(np.uint32)
-    scales = None if is_geographic(crs) else metres_per_unit(transforms, sizes, crs)
-    index = _rust.TileIndex(transforms, np.ascontiguousarray(sizes), scenes, scales)
-    box = _lonlat_box(transforms, sizes, crs)
-    return _Group(crs, tiles["_row"].to_numpy().astype(np.int64), index, box)
+    return _rust.TileArrays(
+        projection_of(crs),
+        tiles["_row"].to_numpy(),
+        transforms_of(tiles),
+        np.ascontiguousarray(tiles.select("width", "height").cast(pl.UInt32).to_numpy()),
+        scenes,
+        geographic=is_geographic(crs),
+    )
 
 
 def transforms_of(tiles: pl.DataFrame) -> NDArray[np.float64]:
@@ -164,40 +142,6 @@ def metres_per_unit(
     return scales
 
 
-def _lonlat_box(
-    transforms: NDArray[np.float64], sizes: NDArray[np.uint32], crs: str
-) -> tuple[float, float, float, float] | None:
-    """Return a generous box around the tiles; None where a box cannot tell (antimeridian, poles).
-
-    It only saves projecting points that are far away, so it may be too large, never too small.
-    """
-    edges = [(t, side) for t in _EDGE_POINTS for side in (0.0, 1.0)]
-    outline = [*edges, *((v, u) for u, v in edges)]
-    points = np.concatenate(
-        [pixel_to_crs(transforms, u * sizes[:, 0], v * sizes[:, 1]) for u, v in outline]
-    )
-    lonlat = to_lonlat(points, crs)
-    if not np.isfinite(lonlat).all():
-        return None
-    west, south = lonlat.min(axis=0)
-    east, north = lonlat.max(axis=0)
-    near_pole = max(abs(south), abs(north)) > 85  # noqa: PLR2004 - degrees; meridians converge
-    if near_pole or east - west > 180:  # noqa: PLR2004 - degrees: the short way crosses the seam
-        return None
-    margin = _MARGIN + 0.02 * max(east - west, north - south)
-    return west - margin, south - margin, east + margin, north + margin
-
-
-def _within(
-    points: NDArray[np.float64], box: tuple[float, float, float, float] | None
-) -> NDArray[np.int64]:
-    if box is None:
-        return np.arange(len(points))
-    west, south, east, north = box
-    lon, lat = points[:, 0], points[:, 1]
-    return np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
-
-
 def tile_metres(index: pl.DataFrame) -> NDArray[np.float64]:
     """Return the ground width and height of each tile of an index: (T, 2) metres at its centre."""
     metres = np.zeros((index.height, 2))
@@ -234,6 +178,9 @@ def position_in_tiles(
     for crs in np.unique(codes.astype(str)).tolist():
         here = codes == crs
         xy[here] = from_lonlat(lonlat[here], crs)
+    turned = np.asarray([is_geographic(str(code)) for code in codes], bool)
+    middle = c + a * sizes[:, 0] / 2 + b * sizes[:, 1] / 2
+    xy[turned, 0] -= 360 * np.round((xy[turned, 0] - middle[turned]) / 360)
     dx, dy = xy[:, 0] - c, xy[:, 1] - f
     area = a * e - b * d
     pixel = np.stack([(e * dx - b * dy) / area, (a * dy - d * dx) / area], axis=1)  # (N, 2)

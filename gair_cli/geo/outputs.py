@@ -2,33 +2,50 @@
 
 A single file is written through `atomic_file`. Long work opens a `Workspace`: a folder
 `<output>.partial` beside the output, in which finished parts stay when the command is killed.
-The plan (inputs and options) decides what happens to what is there already.
+The plan (inputs and options) decides what happens to what is there already. The folder is locked
+while a run works in it, so that a second run on the same output stops.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import sys
-import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gair_cli import __version__
 from gair_cli.errors import InputError, OutputExistsError
+from gair_cli.geo import locks
+from gair_cli.geo.atomic import TEMPORARY, atomic_file, dump_json, sync, write_json
+from gair_cli.geo.fingerprints import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-_WHOLE_HASH_LIMIT = 64 * 2**20
-_SAMPLE = 2**20
-_TEMPORARY = ".tmp"
+
+__all__ = [
+    "Workspace",
+    "already_made",
+    "atomic_file",
+    "fingerprint",
+    "hold_output",
+    "let_go_of_output",
+    "manifest_path",
+    "open_workspace",
+    "partial_path",
+    "plan_hash",
+    "record_made",
+    "recover",
+    "refuse_foreign",
+    "sync",
+    "write_json",
+]
 
 
 def manifest_path(output: Path) -> Path:
@@ -41,114 +58,9 @@ def partial_path(output: Path) -> Path:
     return output.with_name(output.name + ".partial")
 
 
-@contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success it is synced and renamed to `path`.
-
-    Args:
-        path: The final name; its folder must exist.
-
-    Yields:
-        The temporary name to write to. On an error it is removed and `path` stays as it was.
-
-    Raises:
-        InputError: If the folder of `path` does not exist.
-    """
-    if not path.parent.is_dir():
-        raise InputError(f"folder {path.parent} does not exist", hint=f"mkdir -p {path.parent}")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
-    os.close(handle)
-    temporary = Path(name)
-    temporary.chmod(0o666 & ~_umask())
-    try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def sync(path: Path) -> None:
-    """Flush a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object, whole or not at all, with sorted keys and a final newline."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(_dump(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _dump(content: Mapping[str, Any], *, indent: int | None = None) -> str:
-    return json.dumps(content, sort_keys=True, indent=indent, default=str, ensure_ascii=False)
-
-
-def fingerprint(path: Path) -> str:
-    """Return a hash that changes when an input does; dates and places do not count.
-
-    Files up to 64 MiB are hashed whole; of larger ones the size, the first and the last MiB. A
-    folder counts by its `dataset.json`, `model.safetensors` with `config.json`, or else by the
-    names, sizes and hashes of its files.
-
-    Args:
-        path: A file or folder.
-
-    Returns:
-        32 hexadecimal digits.
-
-    Raises:
-        InputError: If nothing is there, or it cannot be read.
-    """
-    if not path.exists():
-        raise InputError(f"{path} does not exist", hint="check the path")
-    digest = hashlib.blake2b(digest_size=16)
-    for file in _identifying_files(path):
-        digest.update(str(file.relative_to(path)).encode() + b"\0")
-        _hash_file(file, digest)
-    return digest.hexdigest()
-
-
-def _identifying_files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    for names in (("dataset.json",), ("model.safetensors", "config.json")):
-        files = [path / name for name in names]
-        if all(file.is_file() for file in files):
-            return files
-    return sorted(file for file in path.rglob("*") if file.is_file())
-
-
-def _hash_file(path: Path, digest: hashlib.blake2b) -> None:
-    size = path.stat().st_size
-    digest.update(size.to_bytes(8, "little"))
-    try:
-        with path.open("rb") as file:
-            if size <= _WHOLE_HASH_LIMIT:
-                while chunk := file.read(_SAMPLE):
-                    digest.update(chunk)
-                return
-            digest.update(file.read(_SAMPLE))
-            file.seek(-_SAMPLE, os.SEEK_END)
-            digest.update(file.read(_SAMPLE))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def plan_hash(plan: Mapping[str, Any]) -> str:
     """Return 32 hexadecimal digits for a plan: the inputs' fingerprints and all options."""
-    return hashlib.blake2b(_dump(plan).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(dump_json(plan).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -184,13 +96,20 @@ class Workspace:
     def finish_folder(self, manifest: Mapping[str, Any]) -> None:
         """Make the folder of parts the output, and write the side manifest."""
         self._publish(self.folder, manifest)
-        (self.output / "plan.json").unlink()
+        (self.output / "plan.json").unlink(missing_ok=True)
+        locks.release(self.folder)
 
     def finish_file(self, name: str, manifest: Mapping[str, Any]) -> None:
         """Make one part the output, write the side manifest, remove the other parts."""
         sync(self.folder / name)
         self._publish(self.folder / name, manifest)
         shutil.rmtree(self.folder)
+        locks.release(self.folder)
+
+    def abandon(self) -> None:
+        """Give the work up: remove the folder of parts and let other runs go on."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        locks.release(self.folder)
 
     def _publish(self, source: Path, manifest: Mapping[str, Any]) -> None:
         """Write the manifest first: an output without one would count as foreign."""
@@ -205,7 +124,7 @@ class Workspace:
 
 
 def _retired_path(output: Path) -> Path:
-    return output.with_name(f".{output.name}.old{_TEMPORARY}")
+    return output.with_name(f".{output.name}.old{TEMPORARY}")
 
 
 def recover(output: Path) -> None:
@@ -230,7 +149,12 @@ def _remove(path: Path) -> None:
 
 
 def open_workspace(
-    output: Path, plan: Mapping[str, Any], *, overwrite: bool = False, extends: bool = False
+    output: Path,
+    plan: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    extends: bool = False,
+    resume: bool = True,
 ) -> Workspace:
     """Decide what to do with what is at `output`, and open the folder of parts.
 
@@ -241,28 +165,78 @@ def open_workspace(
             the new one is whole.
         extends: The plan builds on what is at `output`, which may be replaced by the result;
             unfinished work of another plan is still refused.
+        resume: Whether unfinished work of the same plan is kept.
 
     Returns:
-        The workspace; with status `finished` the output is there already and its folder is not.
+        The workspace, locked until it is finished; with status `finished` the output is there
+        already and the folder is not.
 
     Raises:
         OutputExistsError: If the output, or unfinished work beside it, belongs to another plan
-            or is foreign, and `overwrite` is off.
+            or is foreign, and `overwrite` is off; or if another run works on it.
         InputError: If the folder that holds `output` does not exist.
     """
     if not output.absolute().parent.is_dir():
         raise InputError(f"folder {output.parent} does not exist", hint=f"mkdir -p {output.parent}")
-    digest = plan_hash(plan)
-    folder = partial_path(output)
-    recover(output)
-    if output.exists():
-        if _finished_plan(output) == digest:
-            _clear_leftovers(output, folder)
-            return Workspace(output, folder, digest, "finished")
-        if not (overwrite or extends):
-            raise _exists(output, "from other inputs or options, or not made by gair")
-    _discard_other(folder, digest, overwrite=overwrite)
-    return _open_folder(output, folder, digest)
+    space = Workspace(output, partial_path(output), plan_hash(plan), "new")
+    may_replace = overwrite or extends
+    if not space.folder.exists() and _is_done(space, may_replace=may_replace):
+        return space
+    locks.hold(space.folder)
+    try:
+        if _is_done(space, may_replace=may_replace):
+            return space
+        if not resume:
+            _empty(space.folder)
+        _discard_other(space.folder, space.plan_hash, overwrite=overwrite)
+    except BaseException:
+        _let_go(space.folder)
+        raise
+    _open_folder(space)
+    return space
+
+
+def hold_output(output: Path) -> None:
+    """Lock an output before `open_workspace`, for plans that depend on what is there.
+
+    Raises:
+        OutputExistsError: If another run works on it.
+        InputError: If the folder that holds `output` does not exist.
+    """
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"folder {output.parent} does not exist", hint=f"mkdir -p {output.parent}")
+    locks.hold(partial_path(output))
+
+
+def let_go_of_output(output: Path) -> None:
+    """Undo `hold_output`; unfinished work stays."""
+    _let_go(partial_path(output))
+
+
+def _is_done(space: Workspace, *, may_replace: bool) -> bool:
+    """Tell whether the output is there from the same plan, and mend what a kill left of it.
+
+    Raises:
+        OutputExistsError: If something else is there and may not be replaced.
+    """
+    recover(space.output)
+    if not space.output.exists():
+        return False
+    if _finished_plan(space.output) == space.plan_hash:
+        _clear_leftovers(space.output, space.folder)
+        _let_go(space.folder)
+        space.status = "finished"
+        return True
+    if not may_replace:
+        raise _exists(space.output, "from other inputs or options, or not made by gair")
+    return False
+
+
+def _let_go(folder: Path) -> None:
+    """Unlock a folder, and remove it if nothing is in it."""
+    with suppress(OSError):
+        folder.rmdir()
+    locks.release(folder)
 
 
 def already_made(output: Path, plan: Mapping[str, Any], *, overwrite: bool) -> bool:
@@ -331,12 +305,11 @@ def _finished_plan(output: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _open_folder(output: Path, folder: Path, digest: str) -> Workspace:
-    kept = _sweep(folder)
-    if not folder.exists():
-        folder.mkdir()
-        write_json(folder / "plan.json", {"plan_hash": digest})
-    return Workspace(output, folder, digest, "resumed" if kept else "new", kept)
+def _open_folder(space: Workspace) -> None:
+    space.kept = _sweep(space.folder)
+    space.status = "resumed" if space.kept else "new"
+    if not (space.folder / "plan.json").exists():
+        write_json(space.folder / "plan.json", {"plan_hash": space.plan_hash})
 
 
 def _discard_other(folder: Path, digest: str, *, overwrite: bool) -> None:
@@ -345,15 +318,21 @@ def _discard_other(folder: Path, digest: str, *, overwrite: bool) -> None:
     Raises:
         OutputExistsError: If it holds something and `overwrite` is off.
     """
-    if not folder.exists() or _plan_of(folder / "plan.json") == digest:
+    if _plan_of(folder / "plan.json") == digest:
         return
     if not overwrite and any(_is_work(path) for path in folder.rglob("*")):
         raise _exists(folder, "unfinished work with other inputs or options")
-    _remove(folder)
+    _empty(folder)
+
+
+def _empty(folder: Path) -> None:
+    """Remove all that is in a folder, but not the folder, which is locked."""
+    for path in folder.iterdir():
+        _remove(path)
 
 
 def _is_work(path: Path) -> bool:
-    return path.is_file() and path.name != "plan.json" and not path.name.endswith(_TEMPORARY)
+    return path.is_file() and path.name != "plan.json" and not path.name.endswith(TEMPORARY)
 
 
 def _plan_of(plan_file: Path) -> str | None:
@@ -368,7 +347,7 @@ def _sweep(folder: Path) -> list[str]:
     """Remove half-written files and list the finished parts."""
     kept = []
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name.endswith(_TEMPORARY):
+        if path.is_file() and path.name.endswith(TEMPORARY):
             path.unlink()
         elif path.is_file() and path.name != "plan.json":
             kept.append(str(path.relative_to(folder)))

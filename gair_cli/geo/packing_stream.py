@@ -214,7 +214,10 @@ def _describe(
 ) -> PackReport:
     """Join the parts and describe the whole; `dataset.json` last, as the mark of the end."""
     folder = workspace.folder
-    bad = [pl.read_parquet(file) for file in sorted((folder / _PARTS).glob("*.bad.parquet"))]
+    bad = [
+        pl.read_parquet(file, glob=False)
+        for file in sorted((folder / _PARTS).glob("*.bad.parquet"))
+    ]
     all_bad = pl.concat([*bad, rejected.take()])
     parts = sorted((folder / _PARTS).glob("*.index.parquet"))
     if not parts:
@@ -222,7 +225,7 @@ def _describe(
             f"none of {rejected.n_total} photos can be read ({all_bad['reason'][0]})",
             hint="check the paths, or pass --photos-root",
         )
-    index = pl.concat([pl.read_parquet(file) for file in parts])
+    index = pl.concat([pl.read_parquet(file, glob=False) for file in parts])
     used = tiles_in_use(index, tiles)
     info = shards_info(
         index, used, tiles, short_side=options.short_side, plan_hash=workspace.plan_hash

@@ -1,32 +1,43 @@
-"""From a photo table or folder and a tile set to a pair table on disk."""
+"""From a photo table of any size, or a folder, and a tile set to a pair table on disk or a pipe."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import polars as pl
 
 from gair_cli.errors import BadRowsError, UsageError
-from gair_cli.geo.columns import PATH, ColumnNames, find_column
-from gair_cli.geo.geoparquet import points_metadata
-from gair_cli.geo.outputs import open_workspace, refuse_foreign
-from gair_cli.geo.pairing import PairingOptions, PairReport, PairResult, pair_photos
-from gair_cli.geo.photos import scan_photos, with_heading_from_extra
-from gair_cli.geo.tables import PhotoTable, check_bad, read_photo_table, relative_paths
+from gair_cli.geo.columns import ColumnNames
+from gair_cli.geo.geoparquet import GEOMETRY, geo_metadata
+from gair_cli.geo.outputs import open_workspace, refuse_foreign, sync
+from gair_cli.geo.pair_options import PairingOptions
+from gair_cli.geo.pair_plan import TILE_COLUMNS, TileFacts, plan_engine
+from gair_cli.geo.pair_run import PairReport, PairRun
+from gair_cli.geo.pair_sinks import open_pair_sink
+from gair_cli.geo.photo_source import FramePhotos, PhotoSource, no_progress, open_photos
+from gair_cli.geo.photos import scan_photos
+from gair_cli.geo.tables import check_bad, relative_paths
 from gair_cli.geo.tileset import TileSet
-from gair_cli.geo.writers import format_of, write_parquet, write_table
+from gair_cli.geo.writers import format_of, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
+
+    from gair_cli import _rust
+    from gair_cli.geo.outputs import Workspace
+
+    Progress = Callable[[int], None]
 
 
 STDIN: Final = "-"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _PAIRS: Final = "pairs"
+_REJECTED: Final = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class PairJob:
     Attributes:
         photos: A photo table, `-` for one on standard input, or a folder of photos with EXIF.
         tiles: A tile set.
-        options: Of the split.
+        options: How to pair.
         names: The user's column names.
         photos_root: Folder of relative paths; default the table's own.
         crs: CRS of the coordinates when they are not longitude and latitude.
@@ -53,6 +64,11 @@ class PairJob:
     max_bad: float | None = None
     limit: int | None = None
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether the photos are a folder of files."""
+        return str(self.photos) != STDIN and self.photos.is_dir()
+
 
 @dataclass(frozen=True, slots=True)
 class PairOutcome:
@@ -62,59 +78,78 @@ class PairOutcome:
         status: `finished` means that the output was there already.
         report: Counts; None when there was nothing to do.
         rejected: Where the rejected photos were written, if there are any.
-        bad: How many of them are bad rows.
-        duplicates: How many rows repeated an earlier one.
-        notes: What the user should know.
     """
 
     status: Literal["new", "finished"]
     report: PairReport | None
     rejected: Path | None = None
-    bad: int = 0
-    duplicates: int = 0
-    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A job whose photos and tiles are open."""
+
+    job: PairJob
+    source: PhotoSource
+    bad: pl.DataFrame
+    tiles: TileSet
+
+    def run(self, folder: Path | None, progress: Progress) -> PairRun:
+        """Plan the pairing and look at all photos once."""
+        options, source = self.job.options, self.source
+        facts = TileFacts.of(self.tiles.index, options)
+        columns = source.columns(options)
+        engine = plan_engine(facts, columns, options, photos_root=source.root, folder=folder)
+        run = PairRun(engine, source, facts, options, self.job.max_bad, progress)
+        run.look()
+        run.survey()
+        return run
+
+    def plan(self, format_: str) -> dict[str, Any]:
+        """Return hashes of the inputs, and the options: equal plans give equal bytes."""
+        job = self.job
+        return {
+            "command": "pair",
+            "schema_version": SCHEMA_VERSION,
+            "photos": self.source.fingerprint(),
+            "bad": self.bad.height,
+            "photos_root": None if job.photos_root is None else str(job.photos_root),
+            "names": repr(job.names),
+            "crs": job.crs,
+            "limit": job.limit,
+            "tiles": self.tiles.info.plan_hash,
+            "options": asdict(job.options),
+            "format": format_,
+        }
+
+
+@contextmanager
+def _opened(job: PairJob) -> Iterator[_Opened]:
+    if job.is_folder:
+        table = scan_photos(job.photos)
+        total = table.frame.height + table.bad.height
+        check_bad(table.bad.height, total, max_bad=job.max_bad, what="photos")
+        frame = table.frame if job.limit is None else table.frame.head(job.limit)
+        source = FramePhotos(frame, str(job.photos))
+        yield _Opened(job, source, table.bad, _tiles(job))
+        return
+    with open_photos(
+        job.photos,
+        names=job.names,
+        photos_root=job.photos_root,
+        crs=job.crs,
+        limit=job.limit,
+    ) as photos:
+        yield _Opened(job, photos, pl.DataFrame(), _tiles(job))
+
+
+def _tiles(job: PairJob) -> TileSet:
+    return TileSet.open(job.tiles, columns=TILE_COLUMNS)
 
 
 def rejected_path(output: Path) -> Path:
     """Return where rejected photos go: `pairs.rejected.parquet` beside `pairs.parquet`."""
     return output.with_name(output.stem + ".rejected.parquet")
-
-
-def read_photos(job: PairJob) -> PhotoTable:
-    """Read the photos of a job.
-
-    Raises:
-        InputError: If the table or folder is missing or unreadable.
-        DataError: If the table has no rows or no coordinates, or an id stands for two rows.
-        BadRowsError: If more rows are bad than tolerated.
-    """
-    if str(job.photos) != STDIN and job.photos.is_dir():
-        table = scan_photos(job.photos)
-        total = table.frame.height + table.bad.height
-        check_bad(table.bad.height, total, max_bad=job.max_bad, what="photos")
-        frame = table.frame if job.limit is None else table.frame.head(job.limit)
-        return PhotoTable(frame, table.bad, table.duplicates)
-    table = read_photo_table(
-        job.photos,
-        names=job.names,
-        photos_root=job.photos_root,
-        crs=job.crs,
-        max_bad=job.max_bad,
-        limit=job.limit,
-    )
-    return PhotoTable(with_heading_from_extra(table.frame), table.bad, table.duplicates)
-
-
-def pair_table(job: PairJob) -> tuple[PairResult, PhotoTable, str]:
-    """Pair without writing: the result, the photos, and the hash of the tile set's plan.
-
-    Paths stay absolute; errors are those of `read_photos`, `TileSet.open` and `pair_photos`.
-    """
-    if str(job.photos) != STDIN and not job.photos.exists():
-        read_photos(job)  # raises: a missing table comes before a missing tile set
-    tiles = TileSet.open(job.tiles)
-    photos = read_photos(job)
-    return pair_photos(photos.frame, tiles.index, options=job.options), photos, tiles.info.plan_hash
 
 
 def pair_to_file(
@@ -124,8 +159,9 @@ def pair_to_file(
     format_: str | None = None,
     overwrite: bool = False,
     manifest: Mapping[str, Any] | None = None,
+    progress: Progress = no_progress,
 ) -> PairOutcome:
-    """Write the pair table, and the rejected photos beside it.
+    """Write the pair table, and the rejected photos beside it; memory holds a few batches.
 
     Args:
         job: What to pair.
@@ -133,6 +169,7 @@ def pair_to_file(
         format_: `parquet`, `csv`, `geojsonl` or `arrow`; default by the name.
         overwrite: Replace an output made from other inputs or options.
         manifest: More entries for the side manifest (argv, version...).
+        progress: Called with the number of rows done, pass by pass.
 
     Returns:
         What was done. Bad rows are in the rejected table, and counted.
@@ -146,21 +183,103 @@ def pair_to_file(
     chosen = format_of(output, format_)
     if chosen == "npy":
         raise UsageError("a pair table cannot be written as npy", hint="end the name in .parquet")
-    result, photos, tiles_hash = pair_table(job)
-    plan = _plan(job, photos, tiles_hash, chosen)
     refuse_foreign(rejected_path(output), output, overwrite=overwrite)
-    space = open_workspace(output, plan, overwrite=overwrite)
-    if space.status == "finished":
-        return PairOutcome("finished", None)
-    folder = output.absolute().parent
-    pairs = _with_relative_paths(result.pairs, folder)
-    rejected = _write_rejected(result.rejected, photos.bad, job, output)
-    texts = {"geo": points_metadata(pairs), "gair": _metadata(result.report, job, tiles_hash)}
-    with space.part(_PAIRS) as part:
-        write_table(pairs, part, chosen, metadata=texts)
-    space.finish_file(_PAIRS, {**(manifest or {}), "report": asdict(result.report)})
-    notes = tuple(notes_of(result.report, job.options))
-    return PairOutcome("new", result.report, rejected, photos.bad.height, photos.duplicates, notes)
+    with _opened(job) as opened:
+        space = open_workspace(output, opened.plan(chosen), overwrite=overwrite)
+        if space.status == "finished":
+            return PairOutcome("finished", None)
+        try:
+            run = opened.run(output.absolute().parent, progress)
+            report = _with_folder(_write(opened, run, space, chosen), opened.bad)
+            aside = _rejected_part(space, opened.bad, output)
+        except BaseException:
+            space.abandon()  # a pairing takes minutes at most and starts anew
+            raise
+        space.finish_file(_PAIRS, {**(manifest or {}), "report": asdict(report)})
+    return PairOutcome("new", report, aside)
+
+
+def _write(opened: _Opened, run: PairRun, space: Workspace, format_: str) -> PairReport:
+    """Write the parts `pairs` and, where photos are rejected, `rejected`."""
+    with space.part(_PAIRS) as pairs, space.part(_REJECTED) as rejected:
+        if format_ == "parquet":
+            run.engine.write_to(pairs, rejected)
+            report = run.write()
+            run.engine.close(list(_texts(opened, report.block, report).items()))
+            return report
+        run.engine.write_to(None, rejected)
+        with pairs.open("wb") as file:
+            report = _drained(opened, run, file, format_)
+        run.engine.close([])
+        return report
+
+
+def _drained(opened: _Opened, run: PairRun, file: BinaryIO, format_: str) -> PairReport:
+    sink = open_pair_sink(file, format_, _texts(opened, run.tiles.block))
+
+    def drain(engine: _rust.PairEngine) -> None:
+        for pairs, _ in engine.take():
+            sink.write(pairs)
+
+    report = run.write(drain)
+    sink.close()
+    return report
+
+
+def pair_to_stream(
+    job: PairJob, file: BinaryIO, *, format_: str, progress: Progress = no_progress
+) -> PairReport:
+    """Write the pairs to an open file or pipe, batch by batch.
+
+    Returns:
+        Counts.
+
+    Raises:
+        BrokenPipeError: When the reader has had enough.
+    """
+    with _opened(job) as opened:
+        run = opened.run(None, progress)
+        report = _with_folder(_drained(opened, run, file, format_), opened.bad)
+    file.flush()
+    return report
+
+
+def pair_table(job: PairJob) -> tuple[pl.DataFrame, PairReport]:
+    """Pair into memory: the pair table, with absolute paths, and counts."""
+    parts: list[pl.DataFrame] = []
+    with _opened(job) as opened:
+        run = opened.run(None, no_progress)
+
+        def drain(engine: _rust.PairEngine) -> None:
+            parts.extend(pl.DataFrame(pairs) for pairs, _ in engine.take())
+
+        report = run.write(drain)
+        return pl.concat(parts), _with_folder(report, opened.bad)
+
+
+def _with_folder(report: PairReport, bad: pl.DataFrame) -> PairReport:
+    """Count the files of a folder that cannot be used among the bad rows."""
+    return replace(report, bad=report.bad + bad.height)
+
+
+def _rejected_part(space: Workspace, bad: pl.DataFrame, output: Path) -> Path | None:
+    """Name the rejected photos' table, with what a folder's files had to be left out for."""
+    path, part = rejected_path(output), space.folder / _REJECTED
+    path.unlink(missing_ok=True)
+    any_ = part.stat().st_size > 0
+    if not any_ and not bad.height:
+        part.unlink()
+        return None
+    if bad.height:
+        folder = output.absolute().parent
+        paths = pl.Series("path", relative_paths(bad["path"].to_list(), folder), dtype=pl.String)
+        tables = [bad.with_columns(paths).drop("row", strict=False)]
+        if any_:
+            tables.insert(0, pl.read_parquet(part))
+        write_parquet(pl.concat(tables, how="diagonal_relaxed"), part, metadata={})
+    sync(part)
+    part.replace(path)
+    return path
 
 
 def refuse_bad(count: int, rejected: Path | None) -> None:
@@ -174,10 +293,13 @@ def refuse_bad(count: int, rejected: Path | None) -> None:
         BadRowsError: If there were any.
     """
     if count:
+        rows = "bad row was" if count == 1 else "bad rows were"
         where = "left out" if rejected is None else f"set aside in {rejected}"
         raise BadRowsError(
-            f"{count} bad rows were {where}; the rest is done",
-            hint="the column `reason` of the rejected table says why",
+            f"{count} {rows} {where}; the rest is done",
+            hint="the column `reason` of the rejected table says why"
+            if rejected
+            else "pass -o FILE to get all reasons",
         )
 
 
@@ -201,74 +323,18 @@ def notes_of(report: PairReport, options: PairingOptions) -> list[str]:
     return notes
 
 
-def _plan(job: PairJob, photos: PhotoTable, tiles_hash: str, format_: str) -> dict[str, Any]:
-    return {
-        "command": "pair",
-        "schema_version": SCHEMA_VERSION,
-        "photos": _digest(photos),
-        "tiles": tiles_hash,
-        "options": asdict(job.options),
-        "format": format_,
-    }
-
-
-def _digest(photos: PhotoTable) -> str:
-    """Hash what was read: it holds for tables, folders and standard input alike."""
-    digest = hashlib.blake2b(digest_size=16)
-    for frame in (photos.frame, photos.bad):
-        digest.update(
-            json.dumps([(name, str(kind)) for name, kind in frame.schema.items()]).encode()
-        )
-        flat = frame.select(pl.all().exclude(pl.Binary, pl.Struct, pl.List, pl.Array))
-        digest.update(flat.write_csv().encode())
-    return digest.hexdigest()
-
-
-def _metadata(report: PairReport, job: PairJob, tiles_hash: str) -> str:
+def _texts(opened: _Opened, block: str, report: PairReport | None = None) -> dict[str, str]:
+    """Return the texts of the whole table: `geo` where it has a geometry, and `gair`."""
+    options = opened.job.options
     content = {
         "kind": _PAIRS,
         "schema_version": SCHEMA_VERSION,
-        "tiles": tiles_hash,
-        "block": report.block,
-        "seed": job.options.seed,
-        "split": "own" if job.options.own_split else "block",
+        "tiles": opened.tiles.info.plan_hash,
+        "block": block,
+        "seed": options.seed,
+        "split": "own" if options.own_split else "block",
     }
-    return json.dumps(content, sort_keys=True)
-
-
-def _with_relative_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
-    if "path" not in frame.columns:
-        return frame
-    paths = relative_paths(frame["path"].to_list(), folder)
-    return frame.with_columns(pl.Series("path", paths, dtype=pl.String))
-
-
-def _write_rejected(
-    rejected: pl.DataFrame, bad: pl.DataFrame, job: PairJob, output: Path
-) -> Path | None:
-    """Write rejected photos and bad rows; remove what an earlier run left."""
-    path = rejected_path(output)
-    path.unlink(missing_ok=True)
-    if not rejected.height and not bad.height:
-        return None
-    mended = _bad_as_photos(bad, rejected.schema, job)
-    whole = pl.concat([rejected, mended], how="diagonal_relaxed") if bad.height else rejected
-    whole = _with_relative_paths(whole, output.absolute().parent)
-    write_parquet(whole.drop("row", strict=False), path, metadata={})
-    return path
-
-
-def _bad_as_photos(bad: pl.DataFrame, schema: Mapping[str, Any], job: PairJob) -> pl.DataFrame:
-    """Bring bad rows of the user's table to the photo table's columns, as far as they go."""
-    found = find_column(bad.columns, PATH, given=job.names.path, flag="--path-column")
-    if found is not None and not job.photos.is_dir():
-        root = (job.photos_root or job.photos.parent).absolute()
-        texts = bad[found].cast(pl.String).to_list()
-        paths = [None if text is None else str(root / text) for text in texts]
-        bad = bad.drop(found).with_columns(pl.Series("path", paths, dtype=pl.String))
-    casts = [
-        pl.col(name).cast(kind, strict=False)
-        for name, kind in schema.items()
-        if name in bad.columns
-    ]
-    return bad.with_columns(casts)
+    texts = {"gair": json.dumps(content, sort_keys=True)}
+    if options.columns is None or GEOMETRY in options.columns:
+        texts["geo"] = geo_metadata(None if report is None else report.bounds, ["Point"])
+    return texts

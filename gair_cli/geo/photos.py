@@ -124,21 +124,27 @@ def scan_photos(folder: Path) -> PhotoTable:
     return PhotoTable(good, frame.filter(pl.col("reason").is_not_null()), 0)
 
 
-def with_heading_from_extra(photos: pl.DataFrame) -> pl.DataFrame:
+def heading_in_extra(photos: pl.DataFrame) -> bool:
+    """Tell whether any row names its heading in the text column `extra`."""
+    if photos.schema.get(_EXTRA) != pl.String:
+        return False
+    return bool(photos[_EXTRA].str.contains(_EXTRA_HEADING).any())
+
+
+def with_heading_from_extra(photos: pl.DataFrame, *, always: bool = False) -> pl.DataFrame:
     """Take the heading from `key=value` pairs of a text column `extra`, if there is no other.
 
     Args:
         photos: A photo table.
+        always: Add the column also where no row has a heading, as other rows of the table have.
 
     Returns:
         The table with `heading` (float32, [0, 360), null where `extra` has none) if any row has
         one, else unchanged. `extra` stays as it is.
     """
-    if "heading" in photos.columns or photos.schema.get(_EXTRA) != pl.String:
+    if "heading" in photos.columns or not (always or heading_in_extra(photos)):
         return photos
     found = photos[_EXTRA].str.extract(_EXTRA_HEADING, 1).cast(pl.Float64, strict=False)
-    if found.null_count() == len(found):
-        return photos
     turned = (found % 360.0).cast(pl.Float32).alias("heading")
     return photos.with_columns(turned)
 

@@ -13,7 +13,9 @@ import numpy as np
 
 from gair_cli import _rust
 from gair_cli.errors import DataError, GairError, InputError
-from gair_cli.geo.build import require_gdal
+from gair_cli.geo.build import gdal_words, require_gdal
+from gair_cli.geo.inputs.remote import is_remote
+from gair_cli.geo.virtual import raster_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +45,8 @@ class RasterInfo:
         has_transform: Whether the raster has a transform.
         nodata: The first band's nodata value, or None.
         nodata_values: One a band.
+        scales: One a band, where stored values are to be multiplied; None where nothing is said.
+        unit_offsets: One a band, what is added after that; None where nothing is said.
         alpha: Number (from 1) of the alpha band, or None.
         masked: Whether a mask band, other than alpha, says which pixels are valid.
         block: Columns and rows of a compressed block.
@@ -62,6 +66,8 @@ class RasterInfo:
     has_transform: bool
     nodata: float | None
     nodata_values: tuple[float | None, ...]
+    scales: tuple[float | None, ...]
+    unit_offsets: tuple[float | None, ...]
     alpha: int | None
     masked: bool
     block: tuple[int, int]
@@ -94,10 +100,13 @@ def raster_info(path: str | Path) -> RasterInfo:
     try:
         found = _rust.raster_info(str(path))
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(path, error) from error
     dtypes = tuple(dtype for dtype in found["dtypes"] if dtype is not None)
     if len(dtypes) != len(found["dtypes"]):
-        raise DataError(f"{path} holds complex numbers, which no tile can")
+        raise DataError(
+            f"{path} holds complex numbers, which no tile can",
+            hint="make their parts or amplitude a raster first, such as with gdal_calc.py",
+        )
     names, named = _band_names(found["descriptions"])
     alpha = found["alpha"]
     transform = found["transform"]
@@ -113,6 +122,8 @@ def raster_info(path: str | Path) -> RasterInfo:
         has_transform=transform is not None,
         nodata=found["nodata"][0],
         nodata_values=tuple(found["nodata"]),
+        scales=tuple(found["scales"]),
+        unit_offsets=tuple(found["offsets"]),
         alpha=alpha.index(True) + 1 if True in alpha else None,
         masked=found["masked"],
         block=found["block"],
@@ -132,10 +143,18 @@ def _check_file(path: str | Path) -> None:
         raise InputError(f"{path} does not exist", hint="check the path")
     if file.is_file() and file.stat().st_size == 0:
         raise InputError(f"{path} is empty (zero bytes)", hint="fetch or copy it again")
+    raster_files(file)  # refuses pipes
 
 
-def _unreadable(error: OSError) -> InputError:
-    return InputError(f"{error} (not a raster that GDAL can read)", hint="check it with gdalinfo")
+def _unreadable(path: str | Path, error: OSError) -> InputError:
+    if is_remote(str(path)):
+        return InputError(
+            f"{gdal_words(error)} (it cannot be fetched in time, or is no raster)",
+            hint="check the address and the network, then run the same again",
+        )
+    return InputError(
+        f"{gdal_words(error)} (not a raster that GDAL can read)", hint="check it with gdalinfo"
+    )
 
 
 def _band_names(descriptions: Sequence[str]) -> tuple[tuple[str, ...], bool]:
@@ -171,7 +190,7 @@ def read_window(
     try:
         return _rust.read_window(str(path), list(bands or ()), window)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(path, error) from error
     except ValueError as error:
         raise DataError(str(error)) from error
 

@@ -40,6 +40,9 @@ PHOTO_FLOATS: Final = ("pitch", "fov", "h_accuracy_m", "altitude")
 _SWAP_HINT: Final = (
     "lat and lon look swapped, or the data are projected; pass --lon-column/--lat-column or --crs"
 )
+MISSING: Final = "no coordinates"
+BEYOND_LAT: Final = "latitude beyond 90"
+BEYOND_LON: Final = "longitude beyond 180"
 _DATES: Final = (
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%dT%H:%M",
@@ -145,12 +148,13 @@ def read_points(
     bad = bad_rows(frame, lonlat, name=table.name)
     check_bad(bad.height, frame.height, max_bad=max_bad)
     good = np.setdiff1d(np.arange(frame.height), bad["row"].to_numpy())
-    ids = _ids(frame, id_column)
+    ids = row_ids(frame, id_column)
     return PointTable(frame[good], [ids[row] for row in good], lonlat[good], bad, id_column)
 
 
-def _ids(frame: pl.DataFrame, column: str | None) -> list[str]:
-    numbers = [str(row) for row in range(frame.height)]
+def row_ids(frame: pl.DataFrame, column: str | None, *, first: int = 0) -> list[str]:
+    """Return each row's id: its text in a column, else its number, counted from `first`."""
+    numbers = [str(first + row) for row in range(frame.height)]
     if column is None:
         return numbers
     texts = frame[column].cast(pl.String).to_list()
@@ -182,7 +186,8 @@ def read_lonlat(
 
 
 def _floats(column: pl.Series) -> np.ndarray:
-    return column.cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+    plain = column.str.strip_chars() if column.dtype == pl.String else column
+    return plain.cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
 
 
 def _to_lonlat(points: np.ndarray, crs: str | None) -> np.ndarray:
@@ -204,25 +209,55 @@ def bad_rows(frame: pl.DataFrame, lonlat: np.ndarray, *, name: str) -> pl.DataFr
     Raises:
         DataError: If most latitudes are beyond 90 degrees.
     """
-    lon, lat = lonlat[:, 0], lonlat[:, 1]
-    missing = ~np.isfinite(lonlat).all(axis=1)
-    beyond_lat = ~missing & (np.abs(lat) > MAX_LAT)
-    beyond_lon = ~missing & ~beyond_lat & (np.abs(lon) > MAX_LON)
-    if 2 * int(beyond_lat.sum()) > int((~missing).sum()):
-        row = int(np.argmax(beyond_lat))
-        raise DataError(
-            f"{name}: {int(beyond_lat.sum())} of {len(lat)} latitudes are beyond 90 "
-            f"(row {row}: {lat[row]:g})",
-            hint=_SWAP_HINT,
-        )
-    reasons = np.select(
-        [missing, beyond_lat, beyond_lon],
-        ["no coordinates", "latitude beyond 90", "longitude beyond 180"],
-        default="",
+    reasons = coordinate_faults(lonlat)
+    beyond = reasons == BEYOND_LAT
+    first = int(np.argmax(beyond))
+    refuse_beyond(
+        int(beyond.sum()),
+        len(reasons),
+        name=name,
+        missing=int((reasons == MISSING).sum()),
+        example=(first, float(lonlat[first, 1]) if len(lonlat) else 0.0),
     )
     rows = np.flatnonzero(reasons != "")
     return frame[rows].with_columns(
         pl.Series("row", rows, dtype=pl.Int64), pl.Series("reason", reasons[rows], dtype=pl.String)
+    )
+
+
+def coordinate_faults(lonlat: np.ndarray) -> np.ndarray:
+    """Return why each of (N, 2) coordinates cannot be used, the empty text where it can."""
+    lon, lat = lonlat[:, 0], lonlat[:, 1]
+    faults = [~np.isfinite(lonlat).all(axis=1), np.abs(lat) > MAX_LAT, np.abs(lon) > MAX_LON]
+    return np.select(faults, [MISSING, BEYOND_LAT, BEYOND_LON], default="")
+
+
+def refuse_beyond(
+    n_beyond: int,
+    n_total: int,
+    *,
+    name: str,
+    missing: int,
+    example: tuple[int, float],
+) -> None:
+    """Refuse a table when most of its latitudes are beyond 90 degrees.
+
+    Args:
+        n_beyond: How many are.
+        n_total: Of how many rows.
+        name: The table's name, for the message.
+        missing: Rows without coordinates.
+        example: A row and its latitude, for the message.
+
+    Raises:
+        DataError: If most are.
+    """
+    if 2 * n_beyond <= n_total - missing:
+        return
+    row, lat = example
+    raise DataError(
+        f"{name}: {n_beyond} of {n_total} latitudes are beyond 90 (row {row}: {lat:g})",
+        hint=_SWAP_HINT,
     )
 
 
@@ -265,7 +300,7 @@ def read_photo_table(
     )
     bad = bad_rows(frame, lonlat, name=table.name) if require_lonlat else _no_bad(frame)
     check_bad(bad.height, frame.height, max_bad=max_bad)
-    photos = _canonical_photos(frame, lonlat, names, photos_root or table.folder)
+    photos = canonical_photos(frame, lonlat, names, photos_root or table.folder)
     good = np.setdiff1d(np.arange(frame.height), bad["row"].to_numpy())
     kept = unique_by_id(photos[good], "photo_id")
     return PhotoTable(kept, bad, len(good) - kept.height)
@@ -277,10 +312,21 @@ def _no_bad(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _canonical_photos(
-    frame: pl.DataFrame, lonlat: np.ndarray, names: ColumnNames, root: Path
+def canonical_photos(
+    frame: pl.DataFrame, lonlat: np.ndarray, names: ColumnNames, root: Path, *, first_row: int = 0
 ) -> pl.DataFrame:
-    """Return the frame with the format's photo columns first, the user's own after them."""
+    """Return a table with the format's photo columns first, the user's own after them.
+
+    Args:
+        frame: Some rows of the table.
+        lonlat: (N, 2) their coordinates.
+        names: The user's column names.
+        root: Folder that relative paths start from; paths become absolute.
+        first_row: Number of the first row in the table, for messages.
+
+    Raises:
+        DataError: If there are no paths and no ids, or a row has no id.
+    """
     path = find_column(frame.columns, names_of.PATH, given=names.path, flag="--path-column")
     id_ = find_column(frame.columns, names_of.ID, given=names.id, flag="--id-column")
     heading = find_column(
@@ -292,7 +338,7 @@ def _canonical_photos(
             f"no photo path and no photo id among the columns {', '.join(frame.columns)}",
             hint="pass --path-column or --id-column",
         )
-    made = [*_identity_columns(frame, path, id_, root)]
+    made = [*_identity_columns(frame, path, id_, root, first_row)]
     made += [pl.Series("lon", lonlat[:, 0]), pl.Series("lat", lonlat[:, 1])]
     if heading is not None:
         made.append(frame[heading].cast(pl.Float32, strict=False).alias("heading"))
@@ -306,14 +352,14 @@ def _canonical_photos(
 
 
 def _identity_columns(
-    frame: pl.DataFrame, path: str | None, id_: str | None, root: Path
+    frame: pl.DataFrame, path: str | None, id_: str | None, root: Path, first_row: int
 ) -> list[pl.Series]:
     texts = frame[path].cast(pl.String).str.replace_all(r"\\", "/") if path else None
     ids = frame[id_].cast(pl.String) if id_ else texts
     if ids is None:  # one of both is there: checked by the caller
         raise DataError("no photo path and no photo id")
     if ids.null_count():
-        row = int(ids.is_null().arg_true()[0])
+        row = first_row + int(ids.is_null().arg_true()[0])
         raise DataError(f"row {row} has no photo id", hint="fill the id column")
     if texts is None:
         return [ids.alias("photo_id")]

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gair_cli.errors import DataError
-from gair_cli.geo.outputs import recover
-from gair_cli.geo.tileset import TileSet
+from gair_cli.geo.outputs import hold_output, let_go_of_output, recover
+from gair_cli.geo.tile_rejected import noted_bad
+from gair_cli.geo.tileset import CODEC, PLAIN, TileSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gair_cli.geo.scenes import Scene
+    from gair_cli.geo.scene import Scene
     from gair_cli.geo.tile_plan import TilingOptions
 
 
@@ -25,17 +26,30 @@ def opened_for_append(
 ) -> TileSet | None:
     """Open the tile set that scenes are to be added to; None when there is none yet.
 
+    The output is locked first, so that no other run adds to it in between.
+
     Raises:
+        OutputExistsError: If another run works on `output`.
         InputError: If `output` is something else.
         DataError: If bands, type, grid or nodata differ, or some of the scenes are in it already.
     """
-    recover(output)
-    if not output.exists():
-        return None
+    hold_output(output)
+    try:
+        recover(output)
+        return _fitting(output, scenes, options) if output.exists() else None
+    except BaseException:
+        let_go_of_output(output)
+        raise
+
+
+def _fitting(output: Path, scenes: Sequence[Scene], options: TilingOptions) -> TileSet:
     tiles = TileSet.open(output)
     info, scene = tiles.info, scenes[0]
     pairs = {
-        "bands": (",".join(info.bands), ",".join(scene.bands)),
+        "grid": (info.grid, options.grid_name),
+        "resolution": (str(info.res), str(options.res)),
+        "compression": (info.codec, PLAIN if options.level is None else CODEC),
+        "bands": (",".join(info.bands), ",".join(scene.band_names)),
         "pixel type": (info.dtype, scene.dtype),
         "tile size": (info.size, options.size),
         "stride": (info.stride, options.stride or options.size),
@@ -48,11 +62,18 @@ def opened_for_append(
                 f"{output} has {what} {there}, the scenes or options {given}",
                 hint="append scenes of the same bands, type and grid, or write another tile set",
             )
-    known = set(tiles.index["scene_id"])
+    known = known_scenes(tiles)
     inside = [one.name for one in scenes if one.scene_id in known]
     if inside and len(inside) < len(scenes):
         raise DataError(f"{output} holds {inside[0]} already", hint="give the new scenes only")
     return tiles
+
+
+def known_scenes(tiles: TileSet) -> set[str]:
+    """Return the ids of the scenes that a tile set has seen: those with tiles, and bad ones."""
+    bad = {one.scene_id for one in noted_bad(tiles.path) if one.scene_id is not None}
+    products = {str(product["scene_id"]) for product in tiles.info.products}
+    return set(tiles.index["scene_id"]) | products | bad
 
 
 def shards_of(index: pl.DataFrame) -> list[str]:

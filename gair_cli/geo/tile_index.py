@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gair_cli._rust import _Tiles
-    from gair_cli.geo.scenes import Scene
+    from gair_cli.geo.layouts import Layout
+    from gair_cli.geo.scene import Scene
 
 SCENE: Final = "_scene"
 TILE: Final = "_tile"
@@ -66,26 +67,28 @@ PART_SCHEMA: Final = pl.Schema(
 def rows_of(
     tiles: _Tiles,
     scene: Scene,
+    layout: Layout,
     *,
     number: int,
+    before: int,
     shard: str,
     tile_ids: Sequence[str],
-    size: tuple[int, int],
 ) -> pl.DataFrame:
     """Return the index rows of tiles that were just written.
 
     Args:
         tiles: Columns from the cutter.
         scene: Where they were cut from.
+        layout: The tiles that were asked for.
         number: The scene's number in the plan.
+        before: How many tiles of the scene its earlier layouts have.
         shard: Path of the shard in the tile set.
-        tile_ids: Ids of all tiles of the scene, by number on the lattice.
-        size: Rows and columns of a tile.
+        tile_ids: Ids of all tiles of the layout, in its order.
     """
     count = len(tiles["number"])
-    height, width = size
+    height, width = layout.size
     sizes = np.tile(np.array([[width, height]], np.int64), (count, 1))
-    outline = footprints(tiles["transform"], sizes, scene.crs)
+    outline = footprints(tiles["transform"], sizes, layout.grid.crs)
     variance = tiles["band_m2"] / np.maximum(tiles["band_count"], 1)
     spread = np.where(tiles["band_count"] > 0, np.sqrt(variance), np.nan)
     box = dict(zip(("xmin", "ymin", "xmax", "ymax"), outline.bbox.T, strict=True))
@@ -97,14 +100,14 @@ def rows_of(
         "offset": tiles["offset"],
         "length": tiles["length"],
         "band_offsets": tiles["band_offsets"].tolist(),
-        "crs": [scene.crs] * count,
+        "crs": [layout.grid.crs] * count,
         "transform": tiles["transform"].tolist(),
         "width": [width] * count,
         "height": [height] * count,
-        "row": tiles["row"],
-        "col": tiles["col"],
+        "row": layout.rows[tiles["number"]],
+        "col": layout.cols[tiles["number"]],
         "nodata_fraction": tiles["nodata_fraction"],
-        "cloud_fraction": [None] * count,
+        "cloud_fraction": pl.Series(tiles["cloud_fraction"]).fill_nan(None),
         "band_min": _lists(tiles["band_min"]),
         "band_max": _lists(tiles["band_max"]),
         "band_mean": _lists(tiles["band_mean"]),
@@ -114,7 +117,7 @@ def rows_of(
         GEOMETRY: outline.geometry,
         BBOX: pl.DataFrame(box).to_struct(),
         SCENE: [number] * count,
-        TILE: tiles["number"],
+        TILE: tiles["position"] + np.uint64(before),
         COUNT: tiles["band_count"].tolist(),
         M2: tiles["band_m2"].tolist(),
     }
@@ -187,7 +190,8 @@ def _pool(parts: NDArray[np.float64]) -> BandStatistics:
     if not len(count):
         return NOTHING
     total = float(count.sum())
-    centre = float((count * mean).sum()) / total
-    spread = float(m2.sum() + (count * (mean - centre) ** 2).sum())
-    std = float(np.sqrt(spread / total))
+    with np.errstate(over="ignore", invalid="ignore"):  # of values near 1e308, or infinite ones
+        centre = float((count * mean).sum()) / total
+        spread = float(m2.sum() + (count * (mean - centre) ** 2).sum())
+        std = float(np.sqrt(spread / total))
     return BandStatistics(float(low.min()), float(high.max()), centre, std, count=int(total))

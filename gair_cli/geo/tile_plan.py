@@ -1,63 +1,74 @@
-"""What is to be cut: options, scenes that fit together, and the lattice of each."""
+"""What is to be cut: scenes that fit together, and where the tiles of each lie."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gair_cli import _rust
-from gair_cli.errors import DataError, InputError, UsageError
+import numpy as np
+
+from gair_cli.errors import DataError, InputError
 from gair_cli.geo.build import require_gdal
-from gair_cli.geo.scenes import Scene, SceneOptions, inputs_of, open_scene
-from gair_cli.geo.virtual import raster_fingerprints
+from gair_cli.geo.grid_layouts import layouts_of, scene_layout
+from gair_cli.geo.inputs.remote import is_remote
+from gair_cli.geo.regions import Region, region_of
+from gair_cli.geo.scenes import input_fingerprints, inputs_of, open_scene
+from gair_cli.geo.tile_options import TilingOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-DEFAULT_SIZE: Final = 96
-DEFAULT_SHARD_BYTES: Final = 256 * 10**6
+    from gair_cli.geo.layouts import Layout
+    from gair_cli.geo.scene import Scene
 
-
-@dataclass(frozen=True, slots=True)
-class TilingOptions:
-    """How scenes are cut.
-
-    Attributes:
-        size: Pixels a side; None makes one tile of each whole scene.
-        stride: Pixels between tiles; None is `size`.
-        partial: `skip`, `pad` or `shift` tiles that reach over the edge.
-        max_nodata: Greatest share of invalid pixels; tiles that are nodata only are always left
-            out.
-        scenes: How scenes are read.
-        shard_bytes: Most bytes of a shard.
-        jobs: Threads; None is all cores. Does not change the result.
-        append: Add to the tile set that is there.
-        overwrite: Replace what is there.
-    """
-
-    size: int | None = DEFAULT_SIZE
-    stride: int | None = None
-    partial: str = "skip"
-    max_nodata: float = 1.0
-    scenes: SceneOptions = field(default_factory=SceneOptions)
-    shard_bytes: int = DEFAULT_SHARD_BYTES
-    jobs: int | None = None
-    append: bool = False
-    overwrite: bool = False
-
-    def to_plan(self) -> dict[str, Any]:
-        """Return what decides the result."""
-        left_out = {"jobs", "append", "overwrite"}
-        return {key: value for key, value in asdict(self).items() if key not in left_out}
+__all__ = [
+    "BadScene",
+    "PlannedScene",
+    "TilingOptions",
+    "TilingPlan",
+    "plan_tiles",
+    "scene_layout",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class BadScene:
-    """A scene that could not be read, and why."""
+    """A scene that could not be read, and why.
+
+    Attributes:
+        name: What messages call it.
+        reason: Why.
+        scene_id: Its id, if it got that far.
+    """
 
     name: str
     reason: str
+    scene_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedScene:
+    """A scene and where its tiles lie.
+
+    Attributes:
+        scene: The scene.
+        layouts: Its tiles by target grid: several where it reaches over several UTM zones.
+    """
+
+    scene: Scene
+    layouts: tuple[Layout, ...]
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles, before nodata is looked at."""
+        return sum(len(layout) for layout in self.layouts)
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of these tiles, uncompressed."""
+        value = np.dtype(self.scene.dtype).itemsize * len(self.scene.bands)
+        return sum(len(one) * one.size[0] * one.size[1] * value for one in self.layouts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,58 +78,114 @@ class TilingPlan:
     Attributes:
         scenes: Those that could be opened, in order.
         bad: The others.
+        undated: Names of scenes left out because they have no date and a period was asked for.
+        outside: Number of scenes left out because they were taken outside of it.
         digests: Fingerprints of all inputs, and of the files behind virtual ones.
-        tiles: Tiles on all lattices, before nodata is looked at.
-        pixel_bytes: Their bytes, uncompressed.
+        region: Hash of the polygons that limit it, or None.
     """
 
-    scenes: tuple[Scene, ...]
+    scenes: tuple[PlannedScene, ...]
     bad: tuple[BadScene, ...]
+    undated: tuple[str, ...]
+    outside: int
     digests: tuple[str, ...]
-    tiles: int
-    pixel_bytes: int
+    region: str | None
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles, before nodata is looked at."""
+        return sum(one.tiles for one in self.scenes)
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of these tiles, uncompressed."""
+        return sum(one.pixel_bytes for one in self.scenes)
 
 
-def plan_tiles(paths: Sequence[Path], options: TilingOptions) -> TilingPlan:
+def plan_tiles(paths: Sequence[str | Path], options: TilingOptions) -> TilingPlan:
     """Open every scene and lay out its tiles; no pixel is read.
 
     Raises:
-        InputError: If a scene is missing, or none can be read.
-        DataError: If a scene has no CRS, or scenes differ in bands or type.
+        InputError: If a scene or the region is missing, or none can be read.
+        DataError: If a scene has no CRS, scenes differ in bands or type, or the period or the
+            region leaves nothing.
         UsageError: If the options make no sense.
     """
     require_gdal("cutting tiles")
-    _check(options)
+    options.check()
+    region = region_of(options.bbox, options.region)
+    opened, bad, digests = _opened(paths, options)
+    scenes, undated = _in_period(opened, options)
+    _check_alike(scenes)
+    _check_padding(scenes[0], options)
+    _check_clouds(scenes, options)
+    planned = tuple(PlannedScene(one, _layouts(one, options, region)) for one in scenes)
+    if region is not None and not any(one.tiles for one in planned):
+        raise DataError(
+            f"no tile of {_number_of(scenes)} shares area with {region.name}",
+            hint="--bbox is west,south,east,north in degrees; compare with gdalinfo",
+        )
+    outside = len(opened) - len(scenes) - len(undated)
+    return TilingPlan(
+        planned, tuple(bad), tuple(undated), outside, tuple(digests),
+        None if region is None else region.digest,
+    )  # fmt: skip
+
+
+def _opened(
+    paths: Sequence[str | Path], options: TilingOptions
+) -> tuple[list[Scene], list[BadScene], list[str]]:
+    """Return the scenes that can be opened, the others, and the fingerprints of all."""
     scenes: list[Scene] = []
     bad: list[BadScene] = []
     failures: list[InputError] = []
-    inputs = inputs_of(paths, stack=options.scenes.stack)
-    for name, files in inputs:
+    inputs: list[str] = []
+    for name, files in inputs_of(paths, stack=options.scenes.stack):
         try:
             scenes.append(open_scene(name, files, options=options.scenes))
+            inputs += scenes[-1].files
         except InputError as error:
+            inputs += [file for file in files if not is_remote(file)]
             failures.append(error)
             bad.append(BadScene(name, str(error)))
     if not scenes:
         raise failures[0]
-    _check_alike(scenes)
-    _check_padding(scenes[0], options)
-    counts = [tile_count(scene, options) for scene in scenes]
-    areas = [tile_size(scene, options)[0] * tile_size(scene, options)[1] for scene in scenes]
-    pixels = sum(count * area for count, area in zip(counts, areas, strict=True))
-    value_bytes = int(scenes[0].dtype.lstrip("uintfloa")) // 8 * len(scenes[0].bands)
-    local = [file for _, files in inputs for file in files if file.exists()]
-    digests = [digest for file in local for digest in raster_fingerprints(file)]
-    return TilingPlan(tuple(scenes), tuple(bad), tuple(digests), sum(counts), pixels * value_bytes)
+    return scenes, bad, input_fingerprints(inputs)
 
 
-def _check(options: TilingOptions) -> None:
-    for what in ("size", "stride", "shard_bytes"):
-        value = getattr(options, what)
-        if value is not None and value < 1:
-            raise UsageError(f"{what} {value} is not at least 1")
-    if options.size is None and options.stride is not None:
-        raise UsageError("a stride needs a --size in pixels", hint="leave --stride out")
+def _in_period(
+    scenes: Sequence[Scene], options: TilingOptions
+) -> tuple[Sequence[Scene], list[str]]:
+    """Return the scenes taken in the period, and the names of those without a date.
+
+    Raises:
+        DataError: If no scene is left.
+    """
+    if options.period.is_open:
+        return scenes, []
+    undated = [scene.name for scene in scenes if scene.taken_at is None]
+    kept = [
+        one for one in scenes if one.taken_at is not None and options.period.holds(one.taken_at)
+    ]
+    if not kept:
+        raise DataError(
+            f"none of {_number_of(scenes)} was taken in the period of --datetime"
+            + (f"; {len(undated)} have no date, the first is {undated[0]}" if undated else ""),
+            hint="dates come from product ids, metadata and tags: gdalinfo shows them",
+        )
+    return kept, undated
+
+
+def _layouts(scene: Scene, options: TilingOptions, region: Region | None) -> tuple[Layout, ...]:
+    """Return the tiles of a scene that the region wants, by target grid."""
+    found = layouts_of(scene, options)
+    if region is None:
+        return tuple(found)
+    return tuple(layout.only(region.shares_area(layout)) for layout in found)
+
+
+def _number_of(scenes: Sequence[Scene]) -> str:
+    return "1 scene" if len(scenes) == 1 else f"{len(scenes)} scenes"
 
 
 def _check_alike(scenes: Sequence[Scene]) -> None:
@@ -130,10 +197,10 @@ def _check_alike(scenes: Sequence[Scene]) -> None:
     first = scenes[0]
     seen: dict[str, str] = {}
     for scene in scenes:
-        if scene.bands != first.bands:
+        if scene.band_names != first.band_names:
             raise DataError(
-                f"bands differ: {first.name} has {','.join(first.bands)}, "
-                f"{scene.name} has {','.join(scene.bands)}",
+                f"bands differ: {first.name} has {','.join(first.band_names)}, "
+                f"{scene.name} has {','.join(scene.band_names)}",
                 hint="choose common bands with --bands, or name them with --band-names",
             )
         if scene.dtype != first.dtype:
@@ -164,37 +231,16 @@ def _check_padding(scene: Scene, options: TilingOptions) -> None:
         raise DataError(f"{scene.name} has no nodata value to pad with", hint="pass --nodata VALUE")
 
 
-def tile_size(scene: Scene, options: TilingOptions) -> tuple[int, int]:
-    """Return rows and columns of the scene's tiles."""
-    return (scene.height, scene.width) if options.size is None else (options.size, options.size)
+def _check_clouds(scenes: Sequence[Scene], options: TilingOptions) -> None:
+    """Refuse a limit of clouds where nothing says what is cloudy.
 
-
-def tile_stride(scene: Scene, options: TilingOptions) -> tuple[int, int]:
-    """Return rows and columns between the scene's tiles."""
-    return tile_size(scene, options) if options.stride is None else (options.stride, options.stride)
-
-
-def tile_lattice(
-    shape: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], partial: str
-) -> tuple[list[int], list[int]]:
-    """Return the first pixel of each row and of each column of tiles.
-
-    Args:
-        shape: Rows and columns of the scene.
-        size: Rows and columns of a tile.
-        stride: Rows and columns between tiles.
-        partial: `skip`, `pad` or `shift`.
+    Raises:
+        DataError: If a scene has no cloud source.
     """
-    return _rust.tile_lattice(shape, size, stride, partial)
-
-
-def scene_lattice(scene: Scene, options: TilingOptions) -> tuple[list[int], list[int]]:
-    """Return the first pixel of each row and of each column of the scene's tiles."""
-    shape, size = (scene.height, scene.width), tile_size(scene, options)
-    return tile_lattice(shape, size, tile_stride(scene, options), options.partial)
-
-
-def tile_count(scene: Scene, options: TilingOptions) -> int:
-    """Return how many tiles are on the scene's lattice."""
-    tops, lefts = scene_lattice(scene, options)
-    return len(tops) * len(lefts)
+    clear = next((scene for scene in scenes if scene.cloud_source is None), None)
+    if options.max_cloud < 1 and clear is not None:
+        raise DataError(
+            f"{clear.name} has nothing that says which pixels are cloudy",
+            hint="leave --max-cloud and --cloud-source none out, or give products with SCL, QA60 "
+            "or BQA",
+        )

@@ -19,6 +19,8 @@ from gair_cli.geo.outputs import write_json
 from gair_cli.geo.tile_index import PART_SCHEMA, SCENE, TILE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gair_cli.geo.outputs import Workspace
 
 PARTS: Final = "parts"
@@ -34,6 +36,11 @@ def shard_name(number: int) -> str:
 def part_name(number: int) -> str:
     """Return the path of a shard's own index in the workspace."""
     return f"{PARTS}/tiles-{number:06d}.parquet"
+
+
+def remove_parts(output: Path) -> None:
+    """Remove the shards' own indexes, which a finished tile set does not need."""
+    shutil.rmtree(output / PARTS, ignore_errors=True)
 
 
 class ShardSink:
@@ -69,7 +76,7 @@ class ShardSink:
         return number
 
     def _part(self, number: int) -> pl.DataFrame:
-        return pl.read_parquet(self._workspace.folder / part_name(number))
+        return pl.read_parquet(self._workspace.folder / part_name(number), glob=False)
 
     def _parts(self) -> list[pl.DataFrame]:
         return [self._part(number) for number in range(self._first, self.number)]
@@ -139,8 +146,16 @@ class ShardSink:
 
     def note_bad(self, scene: int, reason: str) -> None:
         """Keep why a scene was taken out, for the run that goes on after a kill."""
+        self._write_bad({**self.noted_bad(), scene: reason})
+
+    def forget_bad(self, scene: int) -> None:
+        """Drop the note of a scene that an interrupted run could not read and this one could."""
+        noted = self.noted_bad()
+        if noted.pop(scene, None) is not None:
+            self._write_bad(noted)
+
+    def _write_bad(self, bad: Mapping[int, str]) -> None:
         (self._workspace.folder / PARTS).mkdir(parents=True, exist_ok=True)
-        bad = {**self.noted_bad(), scene: reason}
         write_json(self._workspace.folder / BAD_SCENES, {str(key): why for key, why in bad.items()})
 
     def noted_bad(self) -> dict[int, str]:

@@ -3,143 +3,45 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-import numpy as np
 import polars as pl
 
 from gair_cli import _rust
 from gair_cli.errors import DataError, InputError
+from gair_cli.geo.tileset_info import (
+    CODEC,
+    KIND,
+    PLAIN,
+    SCHEMA_VERSION,
+    BandFacts,
+    BandStatistics,
+    TileSetInfo,
+)
 from gair_cli.records import canonical_band
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-SCHEMA_VERSION: Final = 1
-KIND: Final = "tiles"
+__all__ = [
+    "CODEC",
+    "KIND",
+    "PLAIN",
+    "SCHEMA_VERSION",
+    "BandFacts",
+    "BandStatistics",
+    "TileSet",
+    "TileSetInfo",
+    "decode_tile",
+]
+
 DATASET_FILE: Final = "dataset.json"
 INDEX_FILE: Final = "index.parquet"
-CODEC: Final = "zstd"
 _READ_FROM_INDEX: Final = ("tile_id", "shard", "offset", "length")
-
-
-@dataclass(frozen=True, slots=True)
-class BandStatistics:
-    """Valid pixels of one band over all tiles; NaN where there is none.
-
-    Attributes:
-        minimum: Least value.
-        maximum: Greatest value.
-        mean: Mean over pixels.
-        std: Standard deviation over pixels (population).
-        count: Number of pixels.
-    """
-
-    minimum: float
-    maximum: float
-    mean: float
-    std: float
-    count: int = 0
-
-    def to_json(self) -> dict[str, float | None]:
-        """Return the content of a `statistics` entry; JSON has no NaN, so that is null."""
-        values = {"min": self.minimum, "max": self.maximum, "mean": self.mean, "std": self.std}
-        finite = {name: value if np.isfinite(value) else None for name, value in values.items()}
-        return {**finite, "count": self.count}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, float | None]) -> Self:
-        """Return what `to_json` wrote."""
-        found = (content[name] for name in ("min", "max", "mean", "std"))
-        low, high, mean, std = (float("nan") if one is None else float(one) for one in found)
-        return cls(low, high, mean, std, count=int(content.get("count") or 0))
-
-
-@dataclass(frozen=True, slots=True)
-class TileSetInfo:
-    """What a tile set's `dataset.json` says.
-
-    Attributes:
-        bands: Names in the tiles' order.
-        dtype: numpy's name of the pixel type.
-        size: Pixels a side, or None for one tile a raster (`--size full`).
-        stride: Pixels between tiles, or None likewise.
-        nodata: The value of a pixel that is none, or None.
-        statistics: One entry a band.
-        counts: `tiles`, `scenes`, `shards`.
-        grid: `scene`: the lattice of each scene's own pixels.
-        partial: What was done with tiles over a scene's edge.
-        predictor: TIFF predictor of the tiles' blocks.
-        plan_hash: Of the inputs and options that made the tiles.
-    """
-
-    bands: tuple[str, ...]
-    dtype: str
-    size: int | None
-    stride: int | None
-    nodata: float | None
-    statistics: tuple[BandStatistics, ...]
-    counts: Mapping[str, int]
-    grid: str
-    partial: str
-    predictor: int
-    plan_hash: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content of `dataset.json`."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "kind": KIND,
-            "bands": [
-                {"name": name, "statistics": one.to_json()}
-                for name, one in zip(self.bands, self.statistics, strict=True)
-            ],
-            "dtype": self.dtype,
-            "nodata": _nodata_json(self.nodata),
-            "size": self.size,
-            "stride": self.stride,
-            "grid": self.grid,
-            "partial": self.partial,
-            "codec": CODEC,
-            "predictor": self.predictor,
-            "counts": dict(self.counts),
-            "plan_hash": self.plan_hash,
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Read the content of `dataset.json`.
-
-        Raises:
-            KeyError: If a field is missing.
-        """
-        nodata = content["nodata"]
-        return cls(
-            bands=tuple(band["name"] for band in content["bands"]),
-            dtype=content["dtype"],
-            size=content["size"],
-            stride=content["stride"],
-            nodata=None if nodata is None else float(nodata),
-            statistics=tuple(
-                BandStatistics.from_json(band["statistics"]) for band in content["bands"]
-            ),
-            counts=content["counts"],
-            grid=content["grid"],
-            partial=content["partial"],
-            predictor=content["predictor"],
-            plan_hash=content["plan_hash"],
-        )
-
-
-def _nodata_json(value: float | None) -> float | str | None:
-    """Return a nodata value for JSON, which has no NaN: a whole number stays one."""
-    if value is None or np.isfinite(value):
-        return int(value) if value is not None and value == int(value) else value
-    return str(value)
 
 
 class TileSet:
@@ -157,8 +59,13 @@ class TileSet:
         self.index = index
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, *, columns: Sequence[str] | None = None) -> Self:
         """Open the tile set in a folder.
+
+        Args:
+            path: The folder.
+            columns: Columns of the index to read besides those that tiles are found by, as far as
+                they are there; None is all.
 
         Raises:
             InputError: If the folder is missing or is not a tile set.
@@ -168,8 +75,8 @@ class TileSet:
             raise InputError(f"{folder} does not exist", hint="make tiles with: gair tile")
         info = _read_info(folder)
         try:
-            index = pl.read_parquet(folder / INDEX_FILE)
-        except (OSError, pl.exceptions.PolarsError) as error:
+            index = _read_index(folder / INDEX_FILE, columns)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _not_tiles(folder, f"{INDEX_FILE} cannot be read: {error}") from error
         missing = [name for name in _READ_FROM_INDEX if name not in index.columns]
         if missing:
@@ -239,6 +146,14 @@ class TileSet:
 
     def _shard(self, name: str) -> Path:
         return self.path / name
+
+
+def _read_index(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+    if columns is None:
+        return pl.read_parquet(path, glob=False)
+    wanted = {*_READ_FROM_INDEX, *columns}
+    there = [name for name in pl.read_parquet_schema(path) if name in wanted]
+    return pl.read_parquet(path, columns=there, glob=False)
 
 
 def _read_info(folder: Path) -> TileSetInfo:

@@ -67,6 +67,11 @@ def counted(
     return Verdict(level, subject, f"{bad:,} of {total:,}: {what}", fix)
 
 
+def number_of(count: int, what: str) -> str:
+    """Return a number and its noun, which has an s for all but one."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def worst(verdicts: Iterable[Verdict]) -> Level:
     """Return the gravest level."""
     levels = {verdict.level for verdict in verdicts}

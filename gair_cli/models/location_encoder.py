@@ -9,7 +9,7 @@ whole waves away in float64 before anything becomes float32, and never runs unde
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,11 @@ class FourierScale(nn.Module):
 
     def forward(self, plane: Tensor) -> Tensor:
         """Return this scale's part of the embedding, (N, D)."""
-        hidden = self.features(plane)
+        return self.embed(self.features(plane))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Return this scale's part of the embedding, (N, D), from its features (N, 2 F)."""
+        hidden = features
         for layer in self.hidden:
             hidden = torch.relu(layer(hidden))
         embedded: Tensor = self.out(hidden)
@@ -120,3 +124,21 @@ class LocationEncoder(nn.Module):
             plane = equal_earth(lonlat)
             parts = [scale(plane) for scale in self.scales]
             return torch.stack(parts).sum(dim=0)
+
+    def directions(self) -> Tensor:
+        """Return the fixed frequencies of all scales, (S, F, 2) float64 on the CPU."""
+        found = [scale.frequencies for scale in self._scales()]
+        return torch.stack(found).double().cpu()
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Return the embedding (N, D) from the features of all scales, (N, 2 S F) float32.
+
+        The features are those of `geo.encodings.random_fourier_features` with `directions()`: on a
+        CPU they take a fraction of the time that `forward` spends on them.
+        """
+        shares = features.chunk(len(self.scales), dim=1)
+        parts = [scale.embed(part) for scale, part in zip(self._scales(), shares, strict=True)]
+        return torch.stack(parts).sum(dim=0)
+
+    def _scales(self) -> list[FourierScale]:
+        return cast("list[FourierScale]", list(self.scales))

@@ -96,6 +96,7 @@ def test_json_errors_are_one_object_on_stderr(gair, failing):
         (OSError(errno.ENOSPC, "No space left on device"), 1),
         (OSError(errno.EFBIG, "File too large"), 1),
         (FileNotFoundError(errno.ENOENT, "No such file", "a.tif"), 3),
+        (OSError(errno.EROFS, "Read-only file system", "tiles.partial"), 3),
         (KeyboardInterrupt(), 130),
         (RuntimeError("something else"), 1),
     ],

@@ -247,7 +247,9 @@ def test_reasons_of_an_earlier_run_go_when_every_scene_can_be_read(gair, tmp_pat
     words = ("tile", tmp_path / "a.tif", tmp_path / "bad.tif", "-o", tmp_path / "tiles")
     assert gair(*words).exit_code == 5
     assert (tmp_path / "tiles.rejected.parquet").exists()
-    assert gair(*words).exit_code == 0  # nothing to do: the reasons still belong to the tiles
+    again = gair(*words)
+    refused(again, 5, "bad.tif")  # the scene is as bad as it was
+    assert "nothing to do" not in again.stderr
     assert (tmp_path / "tiles.rejected.parquet").exists()
     made_scene(tmp_path / "bad.tif", seed=2, size=(500, 500))
     result = gair(*words, "--overwrite")

@@ -12,5 +12,6 @@ pub mod pairing;
 pub mod photo;
 pub mod projection;
 pub mod shard;
+pub mod simd;
 
 pub use error::{Error, Result};

@@ -1,8 +1,8 @@
-//! Glue of `gair_core::projection` and `gair_core::encoding`: (N, 2) arrays in, new arrays out.
+//! Glue of `gair_core::projection`: (N, 2) arrays in, new arrays out.
 use crate::error::to_python;
+use gair_core::Result;
 use gair_core::projection::{self, EqualEarth, Projection, TransverseMercator, WebMercator};
-use gair_core::{Result, encoding};
-use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods};
+use numpy::{PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -13,6 +13,9 @@ pub(crate) fn rows<'a>(array: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [[f
             "points have the shape (N, 2), got {:?}",
             array.shape()
         )));
+    }
+    if !array.is_c_contiguous() {
+        return Err(PyValueError::new_err("points must be C-contiguous float64"));
     }
     let numbers = array
         .as_slice()
@@ -77,88 +80,17 @@ fn web_mercator<'py>(
     projected(py, &points, &WebMercator, inverse)
 }
 
-/// Project (N, 2) lon, lat by Equal Earth on the unit sphere, or back with `inverse`.
+/// Return (N, 2) longitudes and latitudes of points of the Equal Earth map of a unit sphere.
 #[pyfunction]
-#[pyo3(signature = (points, *, inverse=false))]
-fn equal_earth<'py>(
+fn equal_earth_inverse<'py>(
     py: Python<'py>,
     points: PyReadonlyArray2<'py, f64>,
-    inverse: bool,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    projected(py, &points, &EqualEarth, inverse)
-}
-
-/// The rows an encoding fills: the caller's array, or a new one of `width` columns.
-fn output<'py>(
-    py: Python<'py>,
-    out: Option<Bound<'py, PyArray2<f32>>>,
-    shape: [usize; 2],
-) -> Bound<'py, PyArray2<f32>> {
-    out.unwrap_or_else(|| PyArray2::zeros(py, shape, false))
-}
-
-fn writable<'a>(array: &'a mut PyReadwriteArray2<'_, f32>) -> PyResult<&'a mut [f32]> {
-    array
-        .as_slice_mut()
-        .map_err(|_| PyValueError::new_err("out must be C-contiguous float32"))
-}
-
-/// Encode (N, 2) points with (F, 2) directions as (N, 2F) cosines, then sines.
-#[pyfunction]
-#[pyo3(signature = (points, matrix, *, out=None))]
-fn fourier_features<'py>(
-    py: Python<'py>,
-    points: PyReadonlyArray2<'py, f64>,
-    matrix: PyReadonlyArray2<'py, f64>,
-    out: Option<Bound<'py, PyArray2<f32>>>,
-) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let (points, matrix) = (rows(&points)?, rows(&matrix)?);
-    let array = output(py, out, [points.len(), 2 * matrix.len()]);
-    let mut guard = array.try_readwrite()?;
-    let values = writable(&mut guard)?;
-    py.detach(|| encoding::fourier_features(points, matrix, values))
-        .map_err(to_python)?;
-    drop(guard);
-    Ok(array)
-}
-
-/// Encode (N, 2) lon, lat as the (N, (degree + 1)^2) real spherical harmonics up to `degree`.
-#[pyfunction]
-#[pyo3(signature = (lonlat, degree, *, out=None))]
-fn spherical_harmonics<'py>(
-    py: Python<'py>,
-    lonlat: PyReadonlyArray2<'py, f64>,
-    degree: usize,
-    out: Option<Bound<'py, PyArray2<f32>>>,
-) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let lonlat = rows(&lonlat)?;
-    let array = output(py, out, [lonlat.len(), encoding::harmonic_count(degree)]);
-    let mut guard = array.try_readwrite()?;
-    let values = writable(&mut guard)?;
-    py.detach(|| encoding::spherical_harmonics(lonlat, degree, values))
-        .map_err(to_python)?;
-    drop(guard);
-    Ok(array)
-}
-
-/// Encode (N, 2) lon, lat as (N, 3) points of the unit sphere.
-#[pyfunction]
-fn unit_sphere_xyz<'py>(
-    py: Python<'py>,
-    lonlat: PyReadonlyArray2<'py, f64>,
-) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let lonlat = rows(&lonlat)?;
-    let mut values = vec![0.0; lonlat.len() * 3];
-    py.detach(|| encoding::unit_sphere_xyz(lonlat, &mut values))
-        .map_err(to_python)?;
-    numpy::PyArray1::from_vec(py, values).reshape([lonlat.len(), 3])
+    projected(py, &points, &EqualEarth, true)
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(utm, module)?)?;
     module.add_function(wrap_pyfunction!(web_mercator, module)?)?;
-    module.add_function(wrap_pyfunction!(equal_earth, module)?)?;
-    module.add_function(wrap_pyfunction!(fourier_features, module)?)?;
-    module.add_function(wrap_pyfunction!(spherical_harmonics, module)?)?;
-    module.add_function(wrap_pyfunction!(unit_sphere_xyz, module)?)
+    module.add_function(wrap_pyfunction!(equal_earth_inverse, module)?)
 }

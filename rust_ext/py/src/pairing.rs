@@ -1,90 +1,121 @@
 //! Glue of `gair_core::pairing`: tile arrays in, an index to ask out.
-use crate::coordinates::{columns, rows};
+use crate::coordinates::rows;
+use crate::encodings::until_interrupted;
 use crate::error::to_python;
-use gair_core::pairing::{self, Affine, Metric, TileIndexBuilder, TileShape};
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use crate::projections::Projection;
+use gair_core::pairing::{self, Affine, TileShape, TileSystem};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 type LocatedArrays<'py> = (
     Bound<'py, PyArray1<i64>>,
-    Bound<'py, PyArray1<f64>>,
-    Bound<'py, PyArray1<f64>>,
-    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray2<f64>>,
     Bound<'py, PyArray1<f64>>,
 );
 
-/// The tiles of one CRS: which of them holds a point, and where inside it.
+/// The tiles of one CRS: numbers (T,), affines (T, 6), sizes (T, 2), scene numbers (T,).
 #[pyclass(frozen, module = "gair_cli._rust")]
-struct TileIndex {
-    index: pairing::TileIndex,
+struct TileArrays {
+    projection: Arc<dyn gair_core::projection::Projection + Send + Sync>,
+    geographic: bool,
+    tiles: Vec<(u32, TileShape)>,
 }
 
 #[pymethods]
-impl TileIndex {
-    /// Index T tiles by their affines (T, 6), sizes (T, 2), scene numbers (T,) and metres a unit.
-    ///
-    /// `scales` (T, 2) is None for a geographic CRS, whose metres depend on the latitude.
+impl TileArrays {
     #[new]
-    #[pyo3(signature = (transforms, sizes, scenes, scales))]
+    #[pyo3(signature = (projection, numbers, transforms, sizes, scenes, *, geographic))]
     fn new(
-        py: Python<'_>,
+        projection: &Bound<'_, Projection>,
+        numbers: PyReadonlyArray1<'_, u32>,
         transforms: PyReadonlyArray2<'_, f64>,
         sizes: PyReadonlyArray2<'_, u32>,
         scenes: PyReadonlyArray1<'_, u32>,
-        scales: Option<PyReadonlyArray2<'_, f64>>,
+        geographic: bool,
     ) -> PyResult<Self> {
-        let count = transforms.shape()[0];
-        if transforms.shape()[1] != 6 || sizes.shape() != [count, 2] || scenes.shape() != [count] {
+        let count = numbers.len();
+        let shape = |array: &Bound<'_, PyUntypedArray>| array.shape().to_vec();
+        if shape(transforms.as_untyped()) != [count, 6]
+            || shape(sizes.as_untyped()) != [count, 2]
+            || shape(scenes.as_untyped()) != [count]
+        {
             return Err(PyValueError::new_err(
-                "tiles need (T, 6), (T, 2) and (T,) arrays",
+                "tiles need (T,), (T, 6), (T, 2) and (T,) arrays",
             ));
         }
         let (transforms, sizes) = (transforms.as_array(), sizes.as_array());
-        let scenes = scenes.as_array();
-        let scales = scales.as_ref().map(rows).transpose()?;
-        if scales.is_some_and(|scales| scales.len() != count) {
-            return Err(PyValueError::new_err("scales need the shape (T, 2)"));
-        }
-        let mut builder = TileIndexBuilder::new();
-        for t in 0..count {
-            let affine = Affine::new(std::array::from_fn(|k| transforms[[t, k]]));
-            let shape = TileShape {
-                affine: affine.map_err(to_python)?,
-                size: [sizes[[t, 0]], sizes[[t, 1]]],
-                scene: scenes[t],
-                metric: scales.map_or(Metric::Geographic, |scales| Metric::Fixed(scales[t])),
-            };
-            builder.add(shape).map_err(to_python)?;
-        }
+        let (numbers, scenes) = (numbers.as_array(), scenes.as_array());
+        let tile = |t: usize| {
+            let affine = Affine::new(std::array::from_fn(|k| transforms[[t, k]]))?;
+            let size = [sizes[[t, 0]], sizes[[t, 1]]];
+            let scene = scenes[t];
+            Ok((
+                numbers[t],
+                TileShape {
+                    affine,
+                    size,
+                    scene,
+                },
+            ))
+        };
+        let tiles: gair_core::Result<Vec<_>> = (0..count).map(tile).collect();
         Ok(Self {
-            index: py.detach(|| builder.finish()),
+            projection: Arc::clone(&projection.get().map),
+            geographic,
+            tiles: tiles.map_err(to_python)?,
+        })
+    }
+}
+
+/// The tiles of any number of CRSs: which of them holds a point, and where inside it.
+#[pyclass(frozen, module = "gair_cli._rust")]
+pub(crate) struct TileFinder {
+    pub(crate) finder: Arc<pairing::TileFinder>,
+}
+
+#[pymethods]
+impl TileFinder {
+    #[new]
+    fn new(py: Python<'_>, systems: Vec<Bound<'_, TileArrays>>) -> PyResult<Self> {
+        let systems = systems.iter().map(|system| {
+            let arrays = system.get();
+            TileSystem {
+                projection: Arc::clone(&arrays.projection),
+                geographic: arrays.geographic,
+                tiles: arrays.tiles.clone(),
+            }
+        });
+        let systems = systems.collect();
+        let finder = py.detach(|| pairing::TileFinder::new(systems));
+        Ok(Self {
+            finder: Arc::new(finder.map_err(to_python)?),
         })
     }
 
-    /// Locate (N, 2) points of the CRS: tile (-1 outside), x, y, metres to edge and to centre.
+    /// Locate (N, 2) lon, lat: number of the tile (-1 outside), x and y, metres to the edge.
     fn locate<'py>(
         &self,
         py: Python<'py>,
-        points: PyReadonlyArray2<'py, f64>,
+        lonlat: PyReadonlyArray2<'py, f64>,
     ) -> PyResult<LocatedArrays<'py>> {
-        let points = rows(&points)?;
-        let located = py
-            .detach(|| {
-                let (xs, ys) = columns(points);
-                self.index.locate(&xs, &ys)
-            })
-            .map_err(to_python)?;
+        let points = rows(&lonlat)?;
+        let cancel = AtomicBool::new(false);
+        let located = until_interrupted(py, &cancel, || self.finder.locate(points, &cancel))?;
+        let located = located.map_err(to_python)?;
+        let xy = PyArray1::from_vec(py, located.xy.into_flattened());
         Ok((
             PyArray1::from_vec(py, located.tile),
-            PyArray1::from_vec(py, located.x),
-            PyArray1::from_vec(py, located.y),
+            xy.reshape([points.len(), 2])?,
             PyArray1::from_vec(py, located.edge_m),
-            PyArray1::from_vec(py, located.centre_m),
         ))
     }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<TileIndex>()
+    module.add_class::<TileArrays>()?;
+    module.add_class::<TileFinder>()
 }

@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::arrays::to_array;
 use crate::error;
+use crate::interrupt::interruptible;
 
 /// Turns an error of the raster crate into the Python exception that people catch for it.
 pub(crate) fn to_python(error: Error) -> PyErr {
@@ -22,6 +23,7 @@ pub(crate) fn to_python(error: Error) -> PyErr {
         Error::Core(core) => error::to_python(core),
         Error::Cancelled => PyKeyboardInterrupt::new_err(()),
         Error::Unusable(message) => PyValueError::new_err(message),
+        Error::Memory { .. } => PyValueError::new_err(error.to_string()),
         other => PyOSError::new_err(other.to_string()),
     }
 }
@@ -35,14 +37,15 @@ fn gdal_version() -> String {
 /// Describe a raster.
 #[pyfunction]
 fn raster_info<'py>(py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyDict>> {
-    let info = py
-        .detach(|| gair_raster::describe(path))
-        .map_err(to_python)?;
+    let path = path.to_owned();
+    let info = interruptible(py, move || gair_raster::describe(&path))?.map_err(to_python)?;
     info_dict(py, info)
 }
 
 fn info_dict(py: Python<'_>, info: RasterInfo) -> PyResult<Bound<'_, PyDict>> {
     let each = |pick: fn(&BandInfo) -> bool| info.bands.iter().map(pick).collect::<Vec<_>>();
+    let numbers =
+        |pick: fn(&BandInfo) -> Option<f64>| info.bands.iter().map(pick).collect::<Vec<_>>();
     let dtypes: Vec<_> = info
         .bands
         .iter()
@@ -59,6 +62,8 @@ fn info_dict(py: Python<'_>, info: RasterInfo) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("descriptions", names)?;
     dict.set_item("dtypes", dtypes)?;
     dict.set_item("nodata", nodata)?;
+    dict.set_item("scales", numbers(|band| band.scale))?;
+    dict.set_item("offsets", numbers(|band| band.offset))?;
     dict.set_item("alpha", each(|band| band.alpha))?;
     dict.set_item("crs", info.crs)?;
     dict.set_item("transform", transform)?;
@@ -84,9 +89,9 @@ fn read_window<'py>(
         width,
         height,
     });
-    let (sample, shape, data) = py
-        .detach(|| gair_raster::read_window(path, &bands, window))
-        .map_err(to_python)?;
+    let path = path.to_owned();
+    let read = move || gair_raster::read_window(&path, &bands, window);
+    let (sample, shape, data) = interruptible(py, read)?.map_err(to_python)?;
     to_array(py, sample, shape, data)
 }
 

@@ -1,44 +1,27 @@
-//! Cut a scene into encoded tiles, one row of tiles at a time.
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+//! Cut one tile: gather its bands, judge its pixels, encode it.
 use std::sync::{Arc, Mutex};
 
-use gair_core::shard::{EncodedTile, TileEncoder, TileHeader};
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use gair_core::shard::{EncodedTile, SampleType, TileEncoder, TileHeader};
 
-use crate::blocks::Blocks;
+use crate::buffers::Files;
 use crate::error::{Error, Result};
-use crate::ffi::Window;
-use crate::plan::{Cell, Lattice};
-use crate::scene::{Group, Scene, SceneSpec};
-use crate::stats::{BandStats, mark_valid, nodata_bytes, statistics};
-
-/// ZSTD's level in tile sets: level 3 costs six times as much for 8 % less.
-const LEVEL: i32 = 1;
-
-/// What to cut.
-#[derive(Debug, Clone)]
-pub struct CutPlan {
-    /// Where the tiles are.
-    pub lattice: Lattice,
-    /// What all tiles share; its size is the lattice's.
-    pub header: TileHeader,
-    /// The scene's transform: a, b, c, d, e, f as in rasterio.
-    pub transform: [f64; 6],
-    /// The value that means "no data".
-    pub nodata: Option<f64>,
-    /// Greatest share of invalid pixels that a tile may have.
-    pub max_nodata: f64,
-}
+use crate::gather::{Gather, Part};
+use crate::grid::Frame;
+use crate::judge::{Judge, Judged, Rules};
+use crate::pieces::Pieces;
+use crate::resample::Values;
+use crate::source::{Layers, Role};
+use crate::spec::{CutOptions, Request, SceneSpec};
+use crate::stats::{BandStats, nodata_bytes};
+use crate::store::Store;
 
 /// A finished tile.
 #[derive(Debug)]
 pub struct CutTile {
-    /// Its number on the lattice, row by row.
+    /// Its place in the cutter's own order.
+    pub position: usize,
+    /// Its number among the tiles asked for.
     pub number: usize,
-    /// Its lattice position.
-    pub cell: Cell,
     /// Its pixels to CRS.
     pub transform: [f64; 6],
     /// The file.
@@ -47,254 +30,227 @@ pub struct CutTile {
     pub stats: Vec<BandStats>,
     /// Share of pixels that are invalid in every band.
     pub nodata_fraction: f64,
+    /// Share of pixels that are valid and cloudy; NaN where nothing says so.
+    pub cloud_fraction: f64,
 }
 
-/// Cuts one scene; decodes every block once, whatever the stride.
-pub struct SceneCutter {
-    scene: Scene,
-    plan: CutPlan,
+/// What all tiles of a request share.
+pub(crate) struct Cutter {
+    pub(crate) spec: SceneSpec,
+    pub(crate) request: Request,
+    pub(crate) layers: Layers,
+    /// One entry a layer.
+    pub(crate) pieces: Vec<Pieces>,
+    header: TileHeader,
+    options: CutOptions,
     fill: Option<Vec<u8>>,
-    pool: Arc<ThreadPool>,
-    cancel: Arc<AtomicBool>,
-    blocks: Blocks,
-    next: usize,
-    ready: VecDeque<CutTile>,
-    encoders: Mutex<Vec<TileEncoder>>,
-    dropped: usize,
+    judged: Rules,
+    idle: Mutex<Vec<Workspace>>,
+    /// Memory of tiles that are written.
+    pub(crate) files: Arc<Files>,
 }
 
-impl SceneCutter {
-    /// Opens a scene; `first` is the number of the first tile to cut.
+/// The buffers of one thread.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    /// (C, H, W) little-endian, from `start` on.
+    pub(crate) pixels: Vec<u8>,
+    /// Bytes that are left free for what a file begins with.
+    start: usize,
+    /// 1 where the mask lets a pixel be valid.
+    pub(crate) mask: Vec<u8>,
+    /// 1 where any cloud band says so.
+    pub(crate) cloudy: Vec<u8>,
+    pub(crate) judge: Judge,
+    gather: Gather,
+    encoder: Option<TileEncoder>,
+}
+
+impl Cutter {
+    /// Puts together what was opened and planned.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] when a file cannot be opened, [`Error::Unusable`] when the files do
-    /// not fit the spec or the type has no such nodata value.
-    pub fn new(
+    /// [`Error::Unusable`] when the type has no such nodata value.
+    pub(crate) fn new(
         spec: SceneSpec,
-        plan: CutPlan,
-        first: usize,
-        pool: Arc<ThreadPool>,
-        cancel: Arc<AtomicBool>,
+        request: Request,
+        layers: Layers,
+        pieces: Vec<Pieces>,
+        header: TileHeader,
+        options: CutOptions,
     ) -> Result<Self> {
-        let sample = spec.sample;
-        let missing = |value| Error::Unusable(format!("{} has no value {value}", sample.name()));
-        let wanted = plan.nodata.or(sample.is_float().then_some(f64::NAN));
-        let fill = match wanted {
-            Some(value) => Some(nodata_bytes(sample, value).ok_or_else(|| missing(value))?),
-            None => None,
-        };
-        let scene = Scene::open(spec, pool.current_num_threads())?;
+        let fill = fill_bytes(spec.sample, spec.nodata)?;
+        let judged = Rules::new(&spec, &layers);
         Ok(Self {
-            scene,
-            plan,
+            spec,
+            request,
+            layers,
+            pieces,
+            header,
+            options,
             fill,
-            pool,
-            cancel,
-            blocks: Blocks::default(),
-            next: first,
-            ready: VecDeque::new(),
-            encoders: Mutex::new(Vec::new()),
-            dropped: 0,
+            judged,
+            idle: Mutex::new(Vec::new()),
+            files: Arc::default(),
         })
     }
 
-    /// The next tile that is cut already; `None` asks for [`SceneCutter::advance`].
-    pub fn pop(&mut self) -> Option<CutTile> {
-        self.ready.pop_front()
-    }
-
-    /// Puts a tile back to be the next.
-    pub fn push_back(&mut self, tile: CutTile) {
-        self.ready.push_front(tile);
-    }
-
-    /// How many tiles were left out so far, being nodata only or above the limit.
-    #[must_use]
-    pub fn dropped(&self) -> usize {
-        self.dropped
-    }
-
-    /// Cuts the next row of tiles; `false` when there is none.
+    /// Cuts one tile; `None` when too little of it is valid.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] when a block cannot be decoded, [`Error::Cancelled`] when asked to
-    /// stop.
-    pub fn advance(&mut self) -> Result<bool> {
-        let lattice = &self.plan.lattice;
-        if self.next >= lattice.len() {
-            return Ok(false);
+    /// [`Error::Unusable`] when it reaches beyond the scene and there is no nodata value.
+    pub(crate) fn cut(
+        &self,
+        position: usize,
+        number: usize,
+        store: &Store,
+    ) -> Result<Option<CutTile>> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let mut space = idle.unwrap_or_default();
+        let tile = self.cut_in(&mut space, position, number, store);
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(space);
         }
-        let end = (self.next / lattice.lefts.len() + 1) * lattice.lefts.len();
-        let top = lattice.cell(self.next).top;
-        let rows = (top, top + lattice.height);
-        let (scene, blocks, cancel) = (&self.scene, &mut self.blocks, &*self.cancel);
-        self.pool.install(|| blocks.advance(scene, rows, cancel))?;
-        let numbers = self.next..end;
-        let this = &*self;
-        let cut: Result<Vec<Option<CutTile>>> = this.pool.install(|| {
-            numbers
-                .into_par_iter()
-                .map(|number| this.cut(number))
-                .collect()
-        });
-        let cut = cut?;
-        self.dropped += cut.iter().filter(|tile| tile.is_none()).count();
-        self.ready.extend(cut.into_iter().flatten());
-        self.next = end;
-        Ok(true)
+        tile
     }
 
-    /// Cuts one tile; `None` when too little of it is valid.
-    fn cut(&self, number: usize) -> Result<Option<CutTile>> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
+    fn cut_in(
+        &self,
+        space: &mut Workspace,
+        position: usize,
+        number: usize,
+        store: &Store,
+    ) -> Result<Option<CutTile>> {
+        let frame = self.request.frame(number);
+        let transform = self.request.target.transform_at(frame.col, frame.row);
+        if self.options.level.is_none() {
+            space.start = TileEncoder::plain_start(&self.header, &transform)?;
         }
-        let cell = self.plan.lattice.cell(number);
-        let mut tile = self.gather(cell)?;
-        let (stats, nodata_fraction) = self.judge(cell, &mut tile);
-        let empty = stats.iter().all(|band| band.count == 0);
-        if empty || nodata_fraction > self.plan.max_nodata {
+        let judged = self.pixels(space, frame, (store, &self.pieces))?;
+        if self.refuses(&judged) {
             return Ok(None);
         }
-        let transform = shifted(&self.plan.transform, cell);
-        let encoded = self.encode(&transform, &mut tile)?;
+        let file = self.encode(space, &transform)?;
         Ok(Some(CutTile {
+            position,
             number,
-            cell,
             transform,
-            encoded,
-            stats,
-            nodata_fraction,
+            encoded: file,
+            stats: judged.stats,
+            nodata_fraction: judged.nodata_fraction,
+            cloud_fraction: judged.cloud_fraction,
         }))
     }
 
-    fn frame(&self, cell: Cell) -> Window {
-        let lattice = &self.plan.lattice;
-        Window {
-            col: cell.left,
-            row: cell.top,
-            width: lattice.width,
-            height: lattice.height,
-        }
-    }
-
-    fn plane_length(&self) -> usize {
-        self.plan.lattice.width * self.plan.lattice.height * self.scene.spec.sample.size()
-    }
-
-    /// The tile's pixels (C, H, W); those beyond the scene are nodata.
-    fn gather(&self, cell: Cell) -> Result<Vec<u8>> {
-        let frame = self.frame(cell);
-        let spec = &self.scene.spec;
-        let mut pixels = vec![0; self.plane_length() * spec.sources.len()];
-        if frame.row + frame.height > spec.height || frame.col + frame.width > spec.width {
-            let fill = self.fill.as_ref().ok_or_else(|| {
-                Error::Unusable("padding needs a nodata value to pad with".to_owned())
-            })?;
-            pixels
-                .chunks_exact_mut(fill.len())
-                .for_each(|value| value.copy_from_slice(fill));
-        }
-        let mut planes: Vec<Option<&mut [u8]>> = pixels
-            .chunks_exact_mut(self.plane_length())
-            .map(Some)
-            .collect();
-        for (index, group) in self
-            .scene
-            .groups
-            .iter()
-            .enumerate()
-            .filter(|(_, g)| !g.is_mask())
-        {
-            let mut out: Vec<&mut [u8]> = group
-                .bands
-                .iter()
-                .filter_map(|band| planes[*band].take())
-                .collect();
-            self.blocks.copy(&self.scene, index, frame, &mut out);
-        }
-        Ok(pixels)
-    }
-
-    /// Statistics of each band and the share of pixels valid in none; burns the mask in.
-    #[allow(clippy::cast_precision_loss)] // a tile has far fewer than 2^53 pixels
-    fn judge(&self, cell: Cell, pixels: &mut [u8]) -> (Vec<BandStats>, f64) {
-        let sample = self.scene.spec.sample;
-        let mask = self.mask(cell);
-        let mut anywhere = vec![0_u8; mask.len()];
-        let mut stats = Vec::with_capacity(self.scene.spec.sources.len());
-        for plane in pixels.chunks_exact_mut(self.plane_length()) {
-            let mut valid = mask.clone();
-            mark_valid(sample, plane, self.plan.nodata, &mut valid);
-            stats.push(statistics(sample, plane, &valid));
-            anywhere
-                .iter_mut()
-                .zip(&valid)
-                .for_each(|(any, flag)| *any |= flag);
-            if self.scene.spec.mask.is_some() {
-                self.burn(plane, &mask);
-            }
-        }
-        let valid: u64 = anywhere.iter().map(|flag| u64::from(*flag)).sum();
-        (stats, 1.0 - valid as f64 / anywhere.len() as f64)
-    }
-
-    /// Writes nodata where the mask band says so, as far as there is a value for it.
-    fn burn(&self, plane: &mut [u8], mask: &[u8]) {
-        let Some(fill) = self.fill.as_ref() else {
-            return;
+    /// Makes a file of the pixels; without compression it is made around them.
+    fn encode(&self, space: &mut Workspace, transform: &[f64; 6]) -> Result<EncodedTile> {
+        let Some(level) = self.options.level else {
+            let bytes = std::mem::replace(&mut space.pixels, self.files.take());
+            return Ok(TileEncoder::complete_plain(&self.header, transform, bytes)?);
         };
-        for (value, _) in plane
-            .chunks_exact_mut(fill.len())
-            .zip(mask)
-            .filter(|(_, m)| **m == 0)
-        {
-            value.copy_from_slice(fill);
-        }
+        let encoder = match &mut space.encoder {
+            Some(encoder) => encoder,
+            None => space.encoder.insert(TileEncoder::new(level)?),
+        };
+        let memory = self.files.take();
+        Ok(encoder.encode_into(&self.header, transform, &mut space.pixels, memory)?)
     }
 
-    /// 1 where a pixel may be valid: inside the scene and not masked.
-    fn mask(&self, cell: Cell) -> Vec<u8> {
-        let frame = self.frame(cell);
-        let mut mask = vec![0; frame.width * frame.height];
-        if let Some(index) = self.scene.groups.iter().position(Group::is_mask) {
-            self.blocks
-                .copy(&self.scene, index, frame, &mut [&mut mask]);
-            for flag in &mut mask {
-                *flag = u8::from(*flag != 0);
-            }
-        } else {
-            let cols = frame.width.min(self.scene.spec.width - frame.col);
-            let rows = frame.height.min(self.scene.spec.height - frame.row);
-            for row in mask.chunks_exact_mut(frame.width).take(rows) {
-                row[..cols].fill(1);
-            }
-        }
-        mask
+    fn refuses(&self, judged: &Judged) -> bool {
+        let empty = judged.stats.iter().all(|band| band.count == 0);
+        empty
+            || judged.nodata_fraction > self.options.max_nodata
+            || judged.cloud_fraction > self.options.max_cloud
     }
 
-    fn encode(&self, transform: &[f64; 6], pixels: &mut [u8]) -> Result<EncodedTile> {
-        let idle = self.encoders.lock().ok().and_then(|mut idle| idle.pop());
-        let mut encoder = idle.map_or_else(|| TileEncoder::new(LEVEL), Ok)?;
-        let tile = encoder.encode(&self.plan.header, transform, pixels)?;
-        if let Ok(mut idle) = self.encoders.lock() {
-            idle.push(encoder);
+    /// Leaves the pixels of a frame in `space.pixels`, invalid ones burned in, and judges them.
+    ///
+    /// # Errors
+    /// As [`Cutter::cut`].
+    pub(crate) fn pixels(
+        &self,
+        space: &mut Workspace,
+        frame: Frame,
+        (store, pieces): (&Store, &[Pieces]),
+    ) -> Result<Judged> {
+        let plane = frame.width * frame.height;
+        let bands = self.spec.bands.len();
+        let total = space.start + plane * self.spec.sample.size() * bands;
+        if space.pixels.capacity() < total {
+            // fresh pages are clear already
+            space.pixels = vec![0; total];
         }
-        Ok(tile)
+        space.pixels.resize(total, 0);
+        space.mask.clear();
+        space.mask.resize(plane, 1);
+        space.cloudy.clear();
+        space.cloudy.resize(plane, 0);
+        let Workspace {
+            pixels,
+            mask,
+            cloudy,
+            judge,
+            gather,
+            start,
+            ..
+        } = space;
+        let pixels = &mut pixels[*start..];
+        for (number, layer) in self.layers.layers.iter().enumerate() {
+            let part = Part {
+                place: number,
+                layer,
+                pieces: &pieces[number],
+                frame,
+                store,
+            };
+            for (place, source) in layer.sources.iter().enumerate() {
+                match &source.role {
+                    Role::Bands(bands) => self.bands(&part, (place, bands), pixels, gather)?,
+                    Role::Usable => {}
+                    Role::Mask => part.mask(place, mask, gather)?,
+                    Role::Cloud(number) => {
+                        let tests = &self.spec.clouds[*number].tests;
+                        part.clouds((place, tests), cloudy, gather)?;
+                    }
+                }
+            }
+        }
+        Ok(judge.judge(&self.judged, self.fill.as_deref(), (pixels, mask, cloudy)))
+    }
+
+    /// Gathers the bands of one source of a layer into their planes.
+    fn bands(
+        &self,
+        part: &Part<'_>,
+        (place, bands): (usize, &[usize]),
+        pixels: &mut [u8],
+        gather: &mut Gather,
+    ) -> Result<()> {
+        let size = self.spec.sample.size() * part.frame.width * part.frame.height;
+        let mut planes: Vec<Option<&mut [u8]>> = pixels.chunks_exact_mut(size).map(Some).collect();
+        let mut out: Vec<&mut [u8]> = bands
+            .iter()
+            .filter_map(|band| planes[*band].take())
+            .collect();
+        if part.layer.is_shifted() {
+            return part.copy(place, self.fill.as_deref(), &mut out);
+        }
+        let values = Values {
+            sample: self.spec.sample,
+            nodata: self.spec.bands[bands[0]].nodata,
+            fill: self.spec.nodata,
+        };
+        part.resample(place, &values, self.fill.is_some(), &mut out, gather)
     }
 }
 
-/// The transform of a tile: the scene's, moved to the tile's first pixel.
-#[allow(clippy::cast_precision_loss)] // rasters have fewer than 2^53 columns
-fn shifted(transform: &[f64; 6], cell: Cell) -> [f64; 6] {
-    let [a, b, west, d, e, north] = *transform;
-    let (left, top) = (cell.left as f64, cell.top as f64);
-    [
-        a,
-        b,
-        a * left + b * top + west,
-        d,
-        e,
-        d * left + e * top + north,
-    ]
+/// The bytes that mark an invalid pixel in a tile, if there are such.
+fn fill_bytes(sample: SampleType, nodata: Option<f64>) -> Result<Option<Vec<u8>>> {
+    let wanted = nodata.or(sample.is_float().then_some(f64::NAN));
+    wanted
+        .map(|value| {
+            nodata_bytes(sample, value)
+                .ok_or_else(|| Error::Unusable(format!("{} has no value {value}", sample.name())))
+        })
+        .transpose()
 }

@@ -22,12 +22,28 @@ pub enum Error {
     /// The raster can be read, but not used; or an argument makes no sense.
     #[error("{0}")]
     Unusable(String),
+    /// What a single tile needs does not fit the memory allowed.
+    #[error("one tile needs {} of decoded blocks, but {} are allowed", megabytes(*needed), megabytes(*given))]
+    Memory {
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes allowed.
+        given: usize,
+    },
     /// Someone asked to stop.
     #[error("interrupted")]
     Cancelled,
+    /// A thread ended in the middle of its work, which is a fault of ours.
+    #[error("a worker thread broke down")]
+    Broken,
     /// A tile or a shard could not be made.
     #[error(transparent)]
     Core(#[from] gair_core::Error),
+}
+
+#[allow(clippy::cast_precision_loss)] // for people
+fn megabytes(bytes: usize) -> String {
+    format!("{} MB", bytes.div_ceil(100_000) as f64 / 10.0)
 }
 
 /// `Result` with this crate's [`Error`].

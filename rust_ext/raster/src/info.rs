@@ -3,9 +3,10 @@ use gair_core::shard::SampleType;
 use gdal::raster::{ColorInterpretation, RasterBand};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
+use crate::crs;
 use crate::error::{Error, Result};
 use crate::ffi::{self, Window};
-use crate::{crs, setup};
+use crate::setup::{self, WithoutSiblings};
 
 /// One band of a raster.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub struct BandInfo {
     pub sample: Option<SampleType>,
     /// The value that means "no data".
     pub nodata: Option<f64>,
+    /// What stored values are multiplied by to get units.
+    pub scale: Option<f64>,
+    /// What is added to scaled values to get units.
+    pub offset: Option<f64>,
     /// Whether it is the raster's alpha band.
     pub alpha: bool,
 }
@@ -43,10 +48,36 @@ pub struct RasterInfo {
     pub tags: Vec<(String, String)>,
 }
 
+impl RasterInfo {
+    /// The band of a number, counted from 1; `path` is for the message.
+    pub(crate) fn band(&self, path: &str, number: usize) -> Result<&BandInfo> {
+        let band = number
+            .checked_sub(1)
+            .and_then(|index| self.bands.get(index));
+        band.ok_or_else(|| Error::Unusable(format!("{path} has no band {number}")))
+    }
+
+    /// How many bands one block holds.
+    pub(crate) fn block_bands(&self) -> usize {
+        if self.pixel_interleaved {
+            self.bands.len()
+        } else {
+            1
+        }
+    }
+
+    /// Bytes of the widest value.
+    pub(crate) fn sample_bytes(&self) -> usize {
+        let sizes = self.bands.iter().filter_map(|band| band.sample);
+        sizes.map(SampleType::size).max().unwrap_or(8)
+    }
+}
+
 /// Opens a raster for reading.
 pub(crate) fn open(path: &str) -> Result<Dataset> {
-    setup();
+    setup::setup();
     ffi::forget_errors();
+    let _without = WithoutSiblings::for_remote(path);
     let options = DatasetOptions {
         open_flags: GdalOpenFlags::GDAL_OF_RASTER
             | GdalOpenFlags::GDAL_OF_READONLY
@@ -76,7 +107,7 @@ pub fn describe(path: &str) -> Result<RasterInfo> {
     describe_open(&open(path)?, path)
 }
 
-fn describe_open(dataset: &Dataset, path: &str) -> Result<RasterInfo> {
+pub(crate) fn describe_open(dataset: &Dataset, path: &str) -> Result<RasterInfo> {
     let (width, height) = dataset.raster_size();
     let bands: Vec<RasterBand<'_>> = dataset
         .rasterbands()
@@ -99,19 +130,29 @@ fn describe_open(dataset: &Dataset, path: &str) -> Result<RasterInfo> {
         crs,
         transform: ffi::transform_of(dataset),
         block: first.block_size(),
-        pixel_interleaved: bands.len() > 1
-            && dataset
-                .metadata_item("INTERLEAVE", "IMAGE_STRUCTURE")
-                .as_deref()
-                == Some("PIXEL"),
+        pixel_interleaved: bands.len() > 1 && is_pixel_interleaved(dataset),
         masked: flags.is_per_dataset() && !flags.is_alpha(),
-        tags: dataset
-            .metadata()
-            .filter(gdal::MetadataEntry::is_default_domain)
-            .map(|e| (e.key, e.value))
-            .collect(),
+        tags: tags(dataset),
         bands: bands.iter().map(band_info).collect(),
     })
+}
+
+/// Whether a block holds all bands.
+///
+/// GDAL 3.6 may walk the boxes of a damaged JPEG 2000 file in a circle for ever when it is asked
+/// for the structure of the image; all components of such a file are decoded together anyway.
+fn is_pixel_interleaved(dataset: &Dataset) -> bool {
+    let order = || dataset.metadata_item("INTERLEAVE", "IMAGE_STRUCTURE");
+    dataset.driver().short_name().starts_with("JP2") || order().as_deref() == Some("PIXEL")
+}
+
+/// Metadata of the default domain; asking for all domains would ask for the image's structure.
+fn tags(dataset: &Dataset) -> Vec<(String, String)> {
+    let entries = dataset.metadata_domain("").unwrap_or_default();
+    let pairs = entries.iter().filter_map(|entry| entry.split_once('='));
+    pairs
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn band_info(band: &RasterBand<'_>) -> BandInfo {
@@ -123,6 +164,8 @@ fn band_info(band: &RasterBand<'_>) -> BandInfo {
         description: band.description().unwrap_or_default(),
         sample: ffi::sample_of(band.band_type() as u32, signed),
         nodata: band.no_data_value(),
+        scale: band.scale(),
+        offset: band.offset(),
         alpha: band.color_interpretation() == ColorInterpretation::AlphaBand,
     }
 }

@@ -173,3 +173,31 @@ def test_a_scene_without_one_of_the_bands_is_refused(net, tmp_path):
     )
     with pytest.raises(DataError, match="B8"):
         open_scene(path, net.config.rs.input)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_products_of_several_resolutions_are_read_with_their_offsets(tmp_path, net, packed):
+    from tests.made_products import make_l2a, zipped
+
+    safe = make_l2a(tmp_path, clouds=False)
+    scene = open_scene(zipped(safe) if packed else safe.path, net.config.rs.input)
+    found = scene.read(3, 5, 100, 90)
+    for pixels, band in zip(found, net.config.rs.input.bands, strict=True):
+        stored = safe.pixels[band, 10][5:95, 3:103].astype(np.float32)
+        expected = np.where(stored == 0, np.nan, np.maximum(stored - 1000, 1))
+        np.testing.assert_array_equal(pixels, expected)
+
+
+def test_coarser_bands_of_a_product_are_brought_onto_the_finest_grid(tmp_path):
+    from gair_cli.geo.scene_pixels import ScenePixels, is_plain
+    from gair_cli.geo.scenes import SceneOptions
+    from gair_cli.geo.scenes import open_scene as open_product
+    from tests.made_products import make_l2a
+
+    safe = make_l2a(tmp_path)
+    options = SceneOptions(bands=("B2", "B5"), resampling="nearest")
+    scene = open_product("x", [safe.path], options=options)
+    assert not is_plain(scene)
+    stored = safe.pixels["B5", 20].astype(int)
+    expected = np.where(stored == 0, 0, np.maximum(stored - 1000, 1)).repeat(2, 0).repeat(2, 1)
+    assert (ScenePixels(scene).read((4, 6, 50, 60))[1] == expected[6:66, 4:54]).all()

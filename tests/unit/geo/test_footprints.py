@@ -48,6 +48,12 @@ def test_tile_over_the_antimeridian_is_split_there():
     assert np.abs(lons).max() <= 180
 
 
+def test_tile_of_a_geographic_raster_behind_the_antimeridian_has_its_true_place():
+    _, box, centre = one((0.01, 0, 180.5, 0, -0.01, -16.0), (100, 100), "EPSG:4326")
+    assert centre == pytest.approx([-179.0, -16.5])
+    assert box == pytest.approx([-179.5, -17.0, -178.5, -16.0])
+
+
 def test_footprint_depends_on_its_own_tile_alone():
     small, large = (10, 0, 5e5, 0, -10, 5e6), (1000, 0, 3e5, 0, -1000, 6e6)
     both = footprints(np.array([small, large], float), np.array([[96, 96]] * 2), "EPSG:32633")

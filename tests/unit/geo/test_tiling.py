@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gair_cli.errors import DataError, UsageError
+from gair_cli.geo.grid_layouts import tile_lattice
 from gair_cli.geo.rasters import write_geotiff
 from gair_cli.geo.scenes import SceneOptions, inputs_of, open_scene
 from gair_cli.geo.tile_index import COUNT, M2, pooled
-from gair_cli.geo.tile_plan import TilingOptions, plan_tiles, tile_lattice
+from gair_cli.geo.tile_plan import TilingOptions, plan_tiles
 from gair_cli.geo.tileset import TileSet
 from gair_cli.geo.tiling import tile_scenes
 
@@ -75,13 +76,13 @@ def test_files_of_a_stack_name_its_bands(tmp_path, names, bands):
     for name in names:
         scene(tmp_path, name)
     ((name, files),) = inputs_of([tmp_path], stack=True)
-    assert open_scene(name, files, options=SceneOptions(stack=True)).bands == tuple(bands)
+    assert open_scene(name, files, options=SceneOptions(stack=True)).band_names == tuple(bands)
 
 
-def test_stack_of_different_grids_is_refused(tmp_path):
+def test_stack_whose_bands_do_not_cover_its_grid_needs_a_nodata_value(tmp_path):
     scene(tmp_path, "B2.tif")
     scene(tmp_path, "B3.tif", (1, 40, 51))
-    with pytest.raises(DataError, match="width 51"):
+    with pytest.raises(DataError, match=r"band B2 \(50 x 40 pixels\) does not cover band B3"):
         plan_tiles([tmp_path], TilingOptions(scenes=SceneOptions(stack=True)))
     with pytest.raises(UsageError, match="is a folder"):
         plan_tiles([tmp_path], TilingOptions())
@@ -89,7 +90,7 @@ def test_stack_of_different_grids_is_refused(tmp_path):
 
 def test_unnamed_bands_get_numbers_and_ids_hang_on_the_content(tmp_path):
     first = open_scene("a.tif", [scene(tmp_path, "a.tif", (2, 9, 9))], options=SceneOptions())
-    assert first.bands == ("band1", "band2")
+    assert first.band_names == ("band1", "band2")
     assert first.scene_id.startswith("a-")
     other = open_scene("a.tif", [scene(tmp_path, "a.tif", (2, 9, 8))], options=SceneOptions())
     assert other.scene_id != first.scene_id

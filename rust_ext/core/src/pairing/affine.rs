@@ -37,6 +37,7 @@ impl Affine {
 
     /// The (column, row) position of a CRS point.
     #[must_use]
+    #[inline]
     pub fn invert(&self, x: f64, y: f64) -> (f64, f64) {
         let [a, b, c, d, e, f] = self.coefficients;
         let (dx, dy) = (x - c, y - f);
@@ -44,6 +45,19 @@ impl Affine {
             (e * dx - b * dy) / self.determinant,
             (a * dy - d * dx) / self.determinant,
         )
+    }
+
+    /// The offset of a CRS point from the origin.
+    #[inline]
+    pub(super) fn offset(&self, x: f64, y: f64) -> (f64, f64) {
+        (x - self.coefficients[2], y - self.coefficients[5])
+    }
+
+    /// What takes offsets from the origin to columns and rows: `col = a dx + b dy`,
+    /// `row = d dx + e dy`.
+    pub(super) fn inverse(&self) -> [f64; 4] {
+        let [a, b, d, e] = self.pixel();
+        [e, -b, -d, a].map(|c| c / self.determinant)
     }
 
     /// The same pixels with the origin moved to a (column, row) position.
@@ -59,6 +73,7 @@ impl Affine {
 
     /// The four numbers that shape a pixel: a, b, d, e.
     #[must_use]
+    #[inline]
     pub fn pixel(&self) -> [f64; 4] {
         let [a, b, _, d, e, _] = self.coefficients;
         [a, b, d, e]

@@ -1,8 +1,6 @@
 //! Sorts tiles into lattices: once, before any point is asked for.
-use super::index::TileIndex;
+use super::Affine;
 use super::lattice::{Lattice, empty_cells, occupy};
-use super::{Affine, Metric};
-use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -12,7 +10,7 @@ const WHOLE_PIXEL: f64 = 1e-6;
 const CELLS_A_TILE: usize = 16;
 const SPARE_CELLS: usize = 1024;
 
-/// One tile: its affine, its size in pixels, the scene it was cut from, and its scale.
+/// One tile: its affine, its size in pixels, and the scene it was cut from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TileShape {
     /// Pixels to CRS.
@@ -21,14 +19,6 @@ pub struct TileShape {
     pub size: [u32; 2],
     /// Tiles of one scene lie on one lattice; tiles of different scenes need not.
     pub scene: u32,
-    /// Metres a CRS unit at the tile.
-    pub metric: Metric,
-}
-
-/// Collects the tiles of one CRS and makes a [`TileIndex`] of them.
-#[derive(Debug, Default)]
-pub struct TileIndexBuilder {
-    tiles: Vec<TileShape>,
 }
 
 /// What the tiles of one lattice have in common.
@@ -39,55 +29,22 @@ struct LatticeKey {
     pixel: [u64; 4],
 }
 
-impl TileIndexBuilder {
-    /// Starts without tiles.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+/// Groups the numbered tiles of one CRS into lattices.
+pub(super) fn into_lattices(tiles: impl IntoIterator<Item = (u32, TileShape)>) -> Vec<Lattice> {
+    let mut groups: BTreeMap<LatticeKey, Vec<(u32, TileShape)>> = BTreeMap::new();
+    for (number, tile) in tiles {
+        let key = LatticeKey {
+            scene: tile.scene,
+            size: tile.size,
+            pixel: tile.affine.pixel().map(f64::to_bits),
+        };
+        groups.entry(key).or_default().push((number, tile));
     }
-
-    /// Adds a tile; the n-th tile added is tile n of every answer.
-    ///
-    /// # Errors
-    /// [`Error::InvalidArgument`] for a tile without pixels or beyond the 2^32 - 1 that fit.
-    pub fn add(&mut self, tile: TileShape) -> Result<()> {
-        if tile.size.contains(&0) {
-            return Err(Error::InvalidArgument(format!(
-                "a tile needs pixels, tile {} is {} x {}",
-                self.tiles.len(),
-                tile.size[0],
-                tile.size[1]
-            )));
-        }
-        if self.tiles.len() >= u32::MAX as usize {
-            return Err(Error::InvalidArgument(
-                "an index holds 2^32 - 1 tiles at most".into(),
-            ));
-        }
-        self.tiles.push(tile);
-        Ok(())
-    }
-
-    /// Groups the tiles into lattices and packs the lattices' boxes.
-    #[must_use]
-    pub fn finish(self) -> TileIndex {
-        let metrics = self.tiles.iter().map(|tile| tile.metric).collect();
-        let mut groups: BTreeMap<LatticeKey, Vec<(u32, TileShape)>> = BTreeMap::new();
-        for (number, tile) in (0_u32..).zip(self.tiles) {
-            let pixel = tile.affine.pixel().map(f64::to_bits);
-            let key = LatticeKey {
-                scene: tile.scene,
-                size: tile.size,
-                pixel,
-            };
-            groups.entry(key).or_default().push((number, tile));
-        }
-        let lattices = groups.into_values().flat_map(|mut group| {
-            group.sort_by(by_origin); // positions must not depend on the order of the tiles
-            lattices_of(&group)
-        });
-        TileIndex::new(lattices.collect(), metrics)
-    }
+    let lattices = groups.into_values().flat_map(|mut group| {
+        group.sort_by(by_origin); // positions must not depend on the order of the tiles
+        lattices_of(&group)
+    });
+    lattices.collect()
 }
 
 /// Orders tiles by where they begin.
@@ -112,13 +69,13 @@ fn lattices_of(group: &[(u32, TileShape)]) -> Vec<Lattice> {
         }
     }
     let [col, row] = grid.origin.map(whole);
-    apart.push(Lattice {
-        affine: first.affine.moved(col, row),
-        size: first.size.map(f64::from),
-        step: grid.step.map(whole),
-        counts: grid.counts,
+    apart.push(Lattice::new(
+        first.affine.moved(col, row),
+        first.size.map(f64::from),
+        grid.step.map(whole),
+        grid.counts,
         cells,
-    });
+    ));
     apart
 }
 
@@ -126,13 +83,7 @@ fn lattices_of(group: &[(u32, TileShape)]) -> Vec<Lattice> {
 fn single(entry: &(u32, TileShape)) -> Lattice {
     let (number, tile) = *entry;
     let size = tile.size.map(f64::from);
-    Lattice {
-        affine: tile.affine,
-        size,
-        step: size,
-        counts: [1, 1],
-        cells: vec![number],
-    }
+    Lattice::new(tile.affine, size, size, [1, 1], vec![number])
 }
 
 /// Where the tiles of a group lie, in whole pixels from the first of them.

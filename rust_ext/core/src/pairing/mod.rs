@@ -1,14 +1,17 @@
-//! Which tile holds a point, and where inside it: builder -> immutable index -> query.
+//! Which tiles hold a point, and where inside them: builder -> immutable index -> query.
 //!
-//! Everything happens in the tiles' own CRS, where a tile is an exact parallelogram; quadrilaterals
-//! in longitude and latitude would be metres off. One [`TileIndex`] holds the tiles of one CRS.
+//! Containment is decided in the tiles' own CRS, where a tile is an exact parallelogram;
+//! quadrilaterals in longitude and latitude would be metres off. One [`TileFinder`] holds the tiles
+//! of all CRSs.
 mod affine;
 mod builder;
-mod index;
+mod choice;
+mod finder;
 mod lattice;
-mod metric;
+mod scale;
 
 pub use affine::Affine;
-pub use builder::{TileIndexBuilder, TileShape};
-pub use index::{Located, TileIndex};
-pub use metric::Metric;
+pub use builder::TileShape;
+pub use choice::{Choice, NO_DATE};
+pub use finder::{Fate, Located, Matches, TileFinder, TileSystem};
+pub use scale::Scale;

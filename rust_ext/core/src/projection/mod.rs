@@ -3,10 +3,12 @@
 //! Every function takes degrees and metres, works in place on structure-of-arrays slices and never
 //! fails on a coordinate: a point outside a projection's domain becomes NaN, which lies in no tile.
 mod equal_earth;
+mod geographic;
 mod transverse_mercator;
 mod web_mercator;
 
 pub use equal_earth::EqualEarth;
+pub use geographic::Geographic;
 pub use transverse_mercator::TransverseMercator;
 pub use web_mercator::WebMercator;
 
@@ -21,8 +23,33 @@ pub trait Projection: Sync {
     /// Projects one longitude and latitude in degrees; NaN outside the domain.
     fn forward(&self, lon: f64, lat: f64) -> (f64, f64);
 
+    /// Projects longitudes and latitudes in place; where rounding differs from [`Self::forward`],
+    /// it does so by nanometres and alike for a point in any array.
+    fn forward_all(&self, lons: &mut [f64], lats: &mut [f64]) {
+        for (lon, lat) in lons.iter_mut().zip(lats) {
+            (*lon, *lat) = self.forward(*lon, *lat);
+        }
+    }
+
     /// Returns the longitude and latitude in degrees of a projected point; NaN outside the domain.
     fn inverse(&self, x: f64, y: f64) -> (f64, f64);
+
+    /// A full turn about the Earth in units of x, where x goes on round it: 360 for degrees.
+    fn turn(&self) -> Option<f64> {
+        None
+    }
+
+    /// What went wrong with a transformation since it was made; points it concerns became NaN.
+    fn fault(&self) -> Option<String> {
+        None
+    }
+
+    /// Turns projected points back into longitudes and latitudes, in place.
+    fn inverse_all(&self, xs: &mut [f64], ys: &mut [f64]) {
+        for (x, y) in xs.iter_mut().zip(ys) {
+            (*x, *y) = self.inverse(*x, *y);
+        }
+    }
 }
 
 /// Projects `(lon, lat)` in place, many points at a time.
@@ -30,7 +57,9 @@ pub trait Projection: Sync {
 /// # Errors
 /// [`Error::InvalidArgument`] where the slices differ in length.
 pub fn forward<P: Projection>(projection: &P, first: &mut [f64], second: &mut [f64]) -> Result<()> {
-    map_points(first, second, |lon, lat| projection.forward(lon, lat))
+    map_points(first, second, |lons, lats| {
+        projection.forward_all(lons, lats);
+    })
 }
 
 /// Turns projected points back into `(lon, lat)`, in place, many points at a time.
@@ -38,13 +67,15 @@ pub fn forward<P: Projection>(projection: &P, first: &mut [f64], second: &mut [f
 /// # Errors
 /// [`Error::InvalidArgument`] where the slices differ in length.
 pub fn inverse<P: Projection>(projection: &P, first: &mut [f64], second: &mut [f64]) -> Result<()> {
-    map_points(first, second, |x, y| projection.inverse(x, y))
+    map_points(first, second, |xs, ys| {
+        projection.inverse_all(xs, ys);
+    })
 }
 
 fn map_points(
     first: &mut [f64],
     second: &mut [f64],
-    map: impl Fn(f64, f64) -> (f64, f64) + Sync,
+    map: impl Fn(&mut [f64], &mut [f64]) + Sync,
 ) -> Result<()> {
     if first.len() != second.len() {
         return Err(Error::InvalidArgument(format!(
@@ -56,11 +87,7 @@ fn map_points(
     first
         .par_chunks_mut(CHUNK)
         .zip(second.par_chunks_mut(CHUNK))
-        .for_each(|(us, vs)| {
-            for (u, v) in us.iter_mut().zip(vs) {
-                (*u, *v) = map(*u, *v);
-            }
-        });
+        .for_each(|(us, vs)| map(us, vs));
     Ok(())
 }
 

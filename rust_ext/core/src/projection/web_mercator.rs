@@ -18,6 +18,10 @@ impl Projection for WebMercator {
         )
     }
 
+    fn turn(&self) -> Option<f64> {
+        Some(RADIUS_M * std::f64::consts::TAU)
+    }
+
     fn inverse(&self, x: f64, y: f64) -> (f64, f64) {
         (
             (x / RADIUS_M).to_degrees(),

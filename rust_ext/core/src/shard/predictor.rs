@@ -71,13 +71,11 @@ impl Predictor {
 macro_rules! sweep {
     ($row:expr, $int:ty, $step:ident) => {{
         let mut last: $int = 0;
-        for cell in $row.chunks_exact_mut(size_of::<$int>()) {
-            let mut bytes = [0; size_of::<$int>()];
-            bytes.copy_from_slice(cell);
-            let value = <$int>::from_le_bytes(bytes);
+        for cell in $row.as_chunks_mut().0 {
+            let value = <$int>::from_le_bytes(*cell);
             let out = value.$step(last);
             last = sweep!(@last $step, value, out);
-            cell.copy_from_slice(&out.to_le_bytes());
+            *cell = out.to_le_bytes();
         }
     }};
     (@last wrapping_sub, $value:expr, $out:expr) => { $value };
@@ -104,26 +102,43 @@ fn accumulate(row: &mut [u8], size: usize) {
 
 /// Groups the most significant bytes of all values first, then takes byte differences.
 fn split_bytes(row: &mut [u8], size: usize, spare: &mut Vec<u8>) {
+    fn split<const N: usize>(values: &[u8], row: &mut [u8]) {
+        let values = values.as_chunks::<N>().0;
+        for (plane, bytes) in row.chunks_exact_mut(values.len().max(1)).enumerate() {
+            for (byte, value) in bytes.iter_mut().zip(values) {
+                *byte = value[N - 1 - plane];
+            }
+        }
+    }
     spare.clear();
     spare.extend_from_slice(row);
-    let width = row.len() / size;
-    for (index, value) in spare.chunks_exact(size).enumerate() {
-        for (plane, byte) in value.iter().rev().enumerate() {
-            row[plane * width + index] = *byte;
-        }
+    match size {
+        2 => split::<2>(spare, row),
+        4 => split::<4>(spare, row),
+        8 => split::<8>(spare, row),
+        _ => {}
     }
     difference(row, 1);
 }
 
 fn join_bytes(row: &mut [u8], size: usize, spare: &mut Vec<u8>) {
+    fn join<const N: usize>(planes: &[u8], row: &mut [u8]) {
+        let values = row.as_chunks_mut::<N>().0;
+        let width = values.len();
+        for (plane, bytes) in planes.chunks_exact(width.max(1)).enumerate() {
+            for (value, byte) in values.iter_mut().zip(bytes) {
+                value[N - 1 - plane] = *byte;
+            }
+        }
+    }
     accumulate(row, 1);
     spare.clear();
     spare.extend_from_slice(row);
-    let width = row.len() / size;
-    for (index, value) in row.chunks_exact_mut(size).enumerate() {
-        for (plane, byte) in value.iter_mut().rev().enumerate() {
-            *byte = spare[plane * width + index];
-        }
+    match size {
+        2 => join::<2>(spare, row),
+        4 => join::<4>(spare, row),
+        8 => join::<8>(spare, row),
+        _ => {}
     }
 }
 

@@ -40,6 +40,11 @@ const NAMES: [(SampleType, &str, u16, u16); 10] = [
 ];
 
 impl SampleType {
+    /// Every type there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|row| row.0)
+    }
+
     /// Finds a type by its numpy name.
     ///
     /// # Errors

@@ -2,10 +2,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use crate::{Error, Result};
 
 const BLOCK: u64 = 512;
+/// Headers and padding are gathered; tiles, being larger, go to the file as they are.
+const BUFFER: usize = 1 << 14;
+/// The disk begins to take what was written when it is so much, while more is written.
+const SYNC_EVERY: u64 = 32 << 20;
 const SIZE_LIMIT: u64 = 0o77_777_777_777;
 
 /// Writes members one after the other and says where each one's bytes are.
@@ -15,6 +20,40 @@ pub struct TarWriter {
     file: BufWriter<File>,
     path: PathBuf,
     position: u64,
+    sync: Sync,
+}
+
+/// Syncs a file beside its writer, so that little is left to wait for in the end.
+#[derive(Default)]
+struct Sync {
+    running: Option<JoinHandle<std::io::Result<()>>>,
+    /// Where the file ended when it was begun.
+    begun_at: u64,
+}
+
+impl Sync {
+    /// Begins, if enough was written and the one before has ended.
+    fn go_on(&mut self, file: &File, position: u64) -> std::io::Result<()> {
+        if position < self.begun_at + SYNC_EVERY {
+            return Ok(());
+        }
+        if self.running.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.wait()?;
+            let file = file.try_clone()?;
+            self.running = Some(std::thread::spawn(move || file.sync_data()));
+            self.begun_at = position;
+        }
+        Ok(())
+    }
+
+    /// Waits for its end; a failure shows here only, since the system reports it once.
+    fn wait(&mut self) -> std::io::Result<()> {
+        match self.running.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(std::io::Error::other("a thread panicked")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl TarWriter {
@@ -25,9 +64,10 @@ impl TarWriter {
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|source| io_error(path, source))?;
         Ok(Self {
-            file: BufWriter::with_capacity(1 << 20, file),
+            file: BufWriter::with_capacity(BUFFER, file),
             path: path.to_owned(),
             position: 0,
+            sync: Sync::default(),
         })
     }
 
@@ -49,9 +89,13 @@ impl TarWriter {
         file.set_len(position).map_err(fail)?;
         file.seek(SeekFrom::End(0)).map_err(fail)?;
         Ok(Self {
-            file: BufWriter::with_capacity(1 << 20, file),
+            file: BufWriter::with_capacity(BUFFER, file),
             path: path.to_owned(),
             position,
+            sync: Sync {
+                running: None,
+                begun_at: position,
+            },
         })
     }
 
@@ -73,6 +117,8 @@ impl TarWriter {
         self.write(&header)?;
         self.write(data)?;
         self.write(&[0; 512][..usize::try_from(padding).unwrap_or(0)])?;
+        let begun = self.sync.go_on(self.file.get_ref(), self.position);
+        begun.map_err(|source| io_error(&self.path, source))?;
         Ok(self.position - padding - length)
     }
 
@@ -93,6 +139,7 @@ impl TarWriter {
         self.file.get_ref().set_len(position).map_err(fail)?;
         self.file.seek(SeekFrom::Start(position)).map_err(fail)?;
         self.position = position;
+        self.sync.begun_at = self.sync.begun_at.min(position);
         Ok(())
     }
 
@@ -105,6 +152,7 @@ impl TarWriter {
         let path = self.path.clone();
         let fail = |source| io_error(&path, source);
         self.file.flush().map_err(fail)?;
+        self.sync.wait().map_err(fail)?;
         self.file.get_ref().sync_all().map_err(fail)?;
         Ok(self.position)
     }

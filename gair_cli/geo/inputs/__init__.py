@@ -1,0 +1,1 @@
+"""What `gair tile` is given, found and described as scenes: one kind of input a module."""

@@ -28,7 +28,7 @@ rust:
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo clippy --package gair-py --no-default-features --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-	cargo test --package gair-core --package gair-raster --quiet
+	cargo test --package gair-core --package gair-raster --package gair-tables --quiet
 
 docs:
 	$(PYTHON) scripts/make_cli_reference.py --check

@@ -29,6 +29,12 @@ TIME_LIMIT_S: Final = 1800.0
 INSTALLS: Final = {
     "rasterio": "pip install 'gair[peers]'",
     "torchgeo": "pip install 'gair[peers]'",
+    "geopandas": "pip install 'gair[peers]'",
+    "shapely": "pip install 'gair[peers]'",
+    "polars_st": "pip install 'gair[peers]'",
+    "duckdb": "pip install 'gair[peers]'",
+    "duckdb_extension_spatial": "pip install 'gair[peers]'",
+    "sedonadb": "pip install 'gair[peers]'",
     "gair_cli.geo.tile_stream": "a newer gair",
     "gdal_retile.py": "apt-get install gdal-bin python3-gdal",
     "opj_decompress": "apt-get install libopenjp2-tools",
@@ -163,7 +169,7 @@ def _run(job: Job) -> Run:
         sum(used.ru_utime + used.ru_stime for used in usage),
         max(peaks),
         sum(peaks),
-        sum(line["count"] for line in lines) if lines else _tiles_in(job.output),
+        sum(line["count"] for line in lines) if lines else _counted(job.output),
         max(line["wall"] for line in lines) if lines else None,
         sum(line["cpu"] for line in lines) if lines else None,
     )
@@ -194,13 +200,16 @@ def _content(file: IO[bytes]) -> str:
     return file.read().decode(errors="replace")
 
 
-def _tiles_in(folder: Path | None) -> int:
-    """Count the tiles of a tile set, or of a folder of loose files."""
+def _counted(folder: Path | None) -> int:
+    """Count the pairs of a pair table, or the tiles of a tile set or a folder of loose files."""
     if folder is None:
         return 0
     found = next(folder.rglob("dataset.json"), None)
     if found is not None:
         return int(json.loads(found.read_text("utf-8"))["counts"]["tiles"])
+    pairs = next(folder.glob("*.gair.json"), None)
+    if pairs is not None:
+        return int(json.loads(pairs.read_text("utf-8"))["report"]["pairs"])
     return sum(1 for _ in folder.rglob("*.tif"))
 
 

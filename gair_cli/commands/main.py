@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "demo": "Make a city: scene, street photos and labelled points (made data).",
     "tile": "Cut satellite scenes into a tile set.",
     "pair": "Place photos in tiles, with a spatial split.",
+    "split": "Give any table with coordinates a spatial split.",
     "pack": "Gather pairs, tiles or photos into training shards.",
     "pretrain": "Train a model from shards; goes on where it stopped.",
     "embed": "Turn points, photos or tiles into vectors.",

@@ -128,6 +128,49 @@ crs_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
 
 
+report_option = click.option(
+    "--report", type=PATH, metavar="FILE", help="Write the report of the split as JSON."
+)
+map_option = click.option(
+    "--map", "picture", type=PATH, metavar="FILE", help="Draw a map of the split, a PNG."
+)
+
+
+def _fractions(
+    _context: click.Context, _option: click.Parameter, text: str
+) -> tuple[float, float, float]:
+    try:
+        train, val, test = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not three numbers such as 0.8,0.1,0.1") from error
+    if min(train, val, test) < 0 or abs(train + val + test - 1) > 1e-6:  # noqa: PLR2004 - rounding
+        raise click.BadParameter(f"{text}: shares of train, val and test add up to 1")
+    return train, val, test
+
+
+fractions_option = click.option(
+    "--fractions", "--split", "fractions", default="0.8,0.1,0.1", show_default=True,
+    metavar="TRAIN,VAL,TEST", callback=_fractions, help="Shares of the splits, drawn by block.",
+)  # fmt: skip
+
+
+def block_option(default: str) -> Callable[[F], F]:
+    """`--block KIND`; None means the default, which is told."""
+    return click.option(
+        "--block",
+        metavar="SIZE|kmeans:K|column:NAME",
+        help="What a split is drawn for: 2km or 500m in the UTM zone, 0.5deg, places around K "
+        f"centres as kmeans:50, or a column as column:city.  [default: {default}]",
+    )
+
+
+def buffer_option(help_text: str) -> Callable[[F], F]:
+    """`--buffer METRES`; None means the default, which the help tells."""
+    return click.option(
+        "--buffer", "buffer_m", type=click.FloatRange(min=0), metavar="METRES", help=help_text
+    )
+
+
 def seed_option(default: int = 0) -> Callable[[F], F]:
     """`--seed N`."""
     return click.option("--seed", type=int, default=default, show_default=True, help="Random seed.")

@@ -59,19 +59,14 @@ _METRES = click.FloatRange(min=0)
     "--per-tile", type=click.IntRange(min=1), metavar="K",
     help="Add the column `group`: the photos of a tile in groups of at most K.",
 )  # fmt: skip
-@click.option(
-    "--block", metavar="SIZE|column:NAME",
-    help="What a split is drawn for: 2km, 0.5deg, or a column such as column:city.  "
-    "[default: two tile edges]",
-)  # fmt: skip
-@click.option(
-    "--buffer",
-    "buffer_m",
-    type=_METRES,
-    metavar="METRES",
-    help="Least distance between tiles of two splits; 0 keeps tiles that overlap.  "
-    "[default: tiles that overlap another split's are left out]",
+@options.block_option("two tile edges")
+@options.fractions_option
+@options.buffer_option(
+    "Least distance between tiles of two splits; 0 keeps tiles that overlap.  "
+    "[default: tiles that overlap another split's are left out]"
 )
+@options.report_option
+@options.map_option
 @click.option(
     "--columns", metavar="A,B,...", help="Columns of the pair table, in order.  [default: all]"
 )
@@ -83,13 +78,21 @@ _METRES = click.FloatRange(min=0)
 @options.limit_option
 @options.overwrite_option
 @options.quiet_option
-def command(output: Path | None, format_: str | None, overwrite: bool, **given: Any) -> None:  # noqa: FBT001 - click hands options over by name
+def command(
+    output: Path | None,
+    format_: str | None,
+    overwrite: bool,  # noqa: FBT001 - click hands options over by name
+    report: Path | None,
+    picture: Path | None,
+    **given: Any,
+) -> None:
     """Place PHOTOS in tiles: a table (CSV, Parquet, GeoJSON; - is stdin) or a folder with EXIF.
 
     \b
     Examples:
       gair pair photos.csv --tiles tiles -o pairs.parquet
       gair pair photos.parquet --tiles tiles --margin 20 --max-photos 64 -o pairs.parquet
+      gair pair photos.parquet --tiles tiles --buffer 500 --map splits.png -o pairs.parquet
       gair pair photos.parquet --tiles tiles --columns photo_id,tile_id,x,y | next-command
 
     Tables may have any size: memory holds the tiles and a few batches. A photo's split is drawn for
@@ -97,18 +100,22 @@ def command(output: Path | None, format_: str | None, overwrite: bool, **given: 
     the reason.
     """  # noqa: D301 - click's marker of text to leave as it is
     from gair_cli.commands.streams import progress
+    from gair_cli.errors import UsageError
     from gair_cli.geo.pair_files import pair_to_file
 
     job = _job(**given)
     if output is None or str(output) == "-":
+        if report is not None or picture is not None:
+            raise UsageError("--report and --map need a table on disk", hint="pass -o FILE")
         _to_stdout(job, format_)
         return
     manifest = {"version": __version__, "argv": sys.argv}
     with progress(None, "pair", unit="rows") as advance:
         outcome = pair_to_file(
-            job, output, format_=format_, overwrite=overwrite, manifest=manifest, progress=advance
-        )
-    _finish(outcome, output, job)
+            job, output, format_=format_, overwrite=overwrite, manifest=manifest,
+            report=report, picture=picture, progress=advance,
+        )  # fmt: skip
+    _finish(outcome, output, job, {"report": report, "map": picture})
 
 
 def _job(**given: Any) -> PairJob:
@@ -117,8 +124,8 @@ def _job(**given: Any) -> PairJob:
 
     names, columns = given["names"], given["columns"]
     chosen = (
-        "block", "buffer_m", "seed", "tiles_a_photo", "margin_m", "days", "nearest_date", "heading",
-        "max_accuracy_m", "min_distance_m", "max_photos", "per_tile",
+        "block", "fractions", "buffer_m", "seed", "tiles_a_photo", "margin_m", "days",
+        "nearest_date", "heading", "max_accuracy_m", "min_distance_m", "max_photos", "per_tile",
     )  # fmt: skip
     how = PairingOptions(
         own_split=names.split is not None,
@@ -163,7 +170,9 @@ def _say(report: PairReport, job: PairJob) -> None:
         warn(note)
 
 
-def _finish(outcome: PairOutcome, output: Path, job: PairJob) -> None:
+def _finish(
+    outcome: PairOutcome, output: Path, job: PairJob, beside: dict[str, Path | None]
+) -> None:
     """Print what was done; bad rows end in exit code 5."""
     from gair_cli.commands.streams import say, wrote
     from gair_cli.geo.pair_files import refuse_bad
@@ -174,5 +183,8 @@ def _finish(outcome: PairOutcome, output: Path, job: PairJob) -> None:
     _say(outcome.report, job)
     if outcome.rejected is not None:
         say(f"wrote {outcome.rejected} (rejected photos with reasons)")
+    for what, path in beside.items():
+        if path is not None:
+            say(f"wrote {path} ({what})")
     wrote(output, f"gair check {output} --tiles {job.tiles}")
     refuse_bad(outcome.report.bad, outcome.rejected)

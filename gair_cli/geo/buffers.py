@@ -7,22 +7,31 @@ local plane.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import TYPE_CHECKING, Final
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import polars as pl
 
+from gair_cli.geo.blocks import SPLITS
 from gair_cli.geo.coordinates import metres_per_degree
-from gair_cli.geo.encodings import unit_sphere_xyz
+from gair_cli.geo.distances import earth_centred
 from gair_cli.geo.locator import pixel_to_crs, tile_metres, transforms_of
-from gair_cli.records import EARTH_RADIUS_M
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
     from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
 
 _TOUCH_SHARE: Final = 1e-6
 """Tiles whose edges meet share no ground: overlaps below this share of a tile are rounding."""
+
+_CHORD_SHARE: Final = 0.99
+"""Lines through the Earth are shorter than ways on it, by less than this up to 1,500 km."""
+_NEIGHBOURS: Final = 8
+_PART: Final = 32_768
 
 _YIELDS: Final = (("val", "test"), ("train", "test"), ("train", "val"))
 """Which split gives way to which where they come too close; any other name gives way to none."""
@@ -51,9 +60,13 @@ def shared_tiles(
     Returns:
         (T,) bool, symmetric: both tiles of a pair are marked.
     """
-    first, second = _conflicts(index, np.asarray(splits), buffer_m)
-    marked = np.zeros(index.height, bool)
-    marked[first] = marked[second] = True
+    names, marked = np.asarray(splits), np.zeros(index.height, bool)
+    if len(set(splits)) <= 1:
+        return marked
+    tiles = _footprints(index)
+    for name in set(splits):
+        rows, others = np.flatnonzero(names == name), np.flatnonzero(names != name)
+        marked[rows] = _too_close(tiles, rows, others, buffer_m)
     return marked
 
 
@@ -72,27 +85,97 @@ def yielding_tiles(
     Returns:
         (T,) bool.
     """
-    names = np.asarray(splits)
-    first, second = _conflicts(index, names, buffer_m)
-    out = np.zeros(index.height, bool)
+    names, out = np.asarray(splits), np.zeros(index.height, bool)
+    if len(set(splits)) <= 1:
+        return out
+    tiles = _footprints(index)
     for weak, strong in _YIELDS:
-        for one, other in ((first, second), (second, first)):
-            hit = (names[one] == weak) & (names[other] == strong) & ~out[other]
-            out[one[hit]] = True
+        rows = np.flatnonzero((names == weak) & ~out)
+        others = np.flatnonzero((names == strong) & ~out)
+        out[rows] = _too_close(tiles, rows, others, buffer_m)
     return out
 
 
-def _conflicts(
-    index: pl.DataFrame, names: NDArray[np.str_], buffer_m: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs (first, second) of tiles of different splits that come too close."""
-    if len(set(names.tolist())) <= 1:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    tiles = _footprints(index)
-    reach = 2 * float(np.linalg.norm(tiles.half_m, axis=1).max()) + buffer_m
-    first, second = _near(tiles.centre, names, reach)
-    close = _gaps(tiles, first, second) < buffer_m
-    return first[close], second[close]
+def least_gaps(index: pl.DataFrame, splits: list[str]) -> dict[str, float | None]:
+    """Return the least distance on the ground between tiles of two splits.
+
+    Args:
+        index: T rows of a tile index.
+        splits: The split of each.
+
+    Returns:
+        Metres by `train-test` and the like, 0 where tiles touch or overlap; None where one of
+        train, val, test has no tile.
+    """
+    names = np.asarray(splits)
+    order = [*SPLITS, *sorted(set(splits) - set(SPLITS))]
+    tiles = _footprints(index) if index.height else None
+    found: dict[str, float | None] = {}
+    for one, other in combinations(order, 2):
+        rows, others = np.flatnonzero(names == one), np.flatnonzero(names == other)
+        none = tiles is None or not len(rows) or not len(others)
+        found[f"{one}-{other}"] = None if none else _least_gap(_given(tiles), rows, others)
+    return found
+
+
+def _given(tiles: _Footprints | None) -> _Footprints:
+    assert tiles is not None  # noqa: S101 - there are rows of it
+    return tiles
+
+
+def _least_gap(tiles: _Footprints, rows: Ints, others: Ints) -> float:
+    """Return the least gap: halve what is tried until no pair is closer."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to load, and for few
+
+    if len(rows) > len(others):
+        rows, others = others, rows
+    half = np.linalg.norm(tiles.half_m, axis=1)
+    tree = cKDTree(earth_centred(tiles.centre[others]))
+    points = earth_centred(tiles.centre[rows])
+    nearest, at = tree.query(points)
+    least = max(float(_gaps(tiles, rows, others[at]).min()), 0.0)
+    # a pair of other centres can only be closer if these are not farther apart than this
+    reach = half[rows] + float(half[others].max()) + least
+    able = np.flatnonzero(nearest * _CHORD_SHARE < reach)
+    for row, pairs in _near(tree, points, able, reach):
+        least = min(least, max(float(_gaps(tiles, rows[row], others[pairs]).min()), 0.0))
+    return least
+
+
+def _too_close(tiles: _Footprints, rows: Ints, others: Ints, buffer_m: float) -> NDArray[np.bool_]:
+    """Tell which of some tiles come closer than a buffer to any of others, or overlap one."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    close = np.zeros(len(rows), bool)
+    if not len(rows) or not len(others):
+        return close
+    half = np.linalg.norm(tiles.half_m, axis=1)
+    tree = cKDTree(earth_centred(tiles.centre[others]))
+    points = earth_centred(tiles.centre[rows])
+    reach = half[rows] + float(half[others].max()) + buffer_m
+    nearest, at = tree.query(points, distance_upper_bound=float(reach.max()) / _CHORD_SHARE)
+    found = np.flatnonzero(np.isfinite(nearest))
+    close[found] = _gaps(tiles, rows[found], others[at[found]]) < buffer_m
+    unsure = found[~close[found] & (nearest[found] * _CHORD_SHARE < reach[found])]
+    for row, pairs in _near(tree, points, unsure, reach):
+        hit = _gaps(tiles, rows[row], others[pairs]) < buffer_m
+        close[row[hit]] = True
+    return close
+
+
+def _near(
+    tree: Any, points: NDArray[np.float64], wanted: Ints, reach: NDArray[np.float64]
+) -> Iterator[tuple[Ints, Ints]]:
+    """Yield (point, neighbour) pairs within the reach of each wanted point, in bounded parts."""
+    for start in range(0, len(wanted), _PART):
+        left, count = wanted[start : start + _PART], _NEIGHBOURS
+        while len(left):
+            bound = float(reach[left].max()) / _CHORD_SHARE
+            distance, at = tree.query(points[left], k=count, distance_upper_bound=bound)
+            held = np.isfinite(distance)
+            yield np.repeat(left, held.sum(axis=1)), at[held]
+            more = held[:, -1] & (distance[:, -1] * _CHORD_SHARE < reach[left])
+            left, count = left[more & (count < tree.n)], 4 * count
 
 
 def _footprints(index: pl.DataFrame) -> _Footprints:
@@ -111,26 +194,6 @@ def _footprints(index: pl.DataFrame) -> _Footprints:
     return _Footprints(crs, box, centre, tile_metres(index) / 2)
 
 
-def _near(
-    centre: NDArray[np.float64], names: NDArray[np.str_], reach_m: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Join places of different splits within about `reach_m`, by cubes on the unit sphere."""
-    cubes = np.floor(unit_sphere_xyz(centre) * (EARTH_RADIUS_M / reach_m)).astype(np.int64)
-    frame = pl.DataFrame(cubes, schema=["i", "j", "k"]).with_columns(
-        pl.Series("row", np.arange(len(centre))), pl.Series("split", names)
-    )
-    found = []
-    for di, dj, dk in product((-1, 0, 1), repeat=3):
-        moved = frame.with_columns(pl.col("i") + di, pl.col("j") + dj, pl.col("k") + dk)
-        pairs = frame.join(moved, on=["i", "j", "k"], suffix="_other")
-        pairs = pairs.filter(
-            (pl.col("row") < pl.col("row_other")) & (pl.col("split") != pl.col("split_other"))
-        )
-        found.append(pairs.select("row", "row_other"))
-    pairs = pl.concat(found)
-    return pairs["row"].to_numpy(), pairs["row_other"].to_numpy()
-
-
 def _gaps(
     tiles: _Footprints, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.float64]:
@@ -146,4 +209,6 @@ def _gaps(
     same = (tiles.crs[first] == tiles.crs[second])[:, None]
     gaps = np.where(same, units * scale, plane)
     tolerance = _TOUCH_SHARE * half
-    return np.asarray(np.where(np.abs(gaps) < tolerance, 0.0, gaps).max(axis=1))
+    gaps = np.where(np.abs(gaps) < tolerance, 0.0, gaps)
+    beside = np.linalg.norm(np.maximum(gaps, 0.0), axis=1)
+    return np.asarray(np.where(beside > 0, beside, gaps.max(axis=1)))

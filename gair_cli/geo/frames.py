@@ -151,8 +151,8 @@ def _parse(
         return parse_csv(data, text_columns=text_columns), None
     if format_ == "geojsonl":
         return _parse_geojson(data), None
-    table = _read_parquet(data) if format_ == "parquet" else _read_arrow(data)
-    geo = (table.schema.metadata or {}).get(b"geo")
+    table, texts = _read_parquet(data) if format_ == "parquet" else _read_arrow(data)
+    geo = (texts or {}).get(b"geo")
     return pl.DataFrame(without_extensions(table)), geo.decode() if geo else None
 
 
@@ -168,19 +168,23 @@ def without_extensions(table: pa.Table) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
-def _read_parquet(data: bytes) -> pa.Table:
+def _read_parquet(data: bytes) -> tuple[pa.Table, dict[bytes, bytes] | None]:
+    """Return a table and the texts of its file, which its schema may lack."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    return pq.read_table(io.BytesIO(data))
+    with pq.ParquetFile(io.BytesIO(data)) as file:
+        return file.read(), file.metadata.metadata
 
 
-def _read_arrow(data: bytes) -> pa.Table:
+def _read_arrow(data: bytes) -> tuple[pa.Table, dict[bytes, bytes] | None]:
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.ipc  # noqa: PLC0415
 
     if data[:6] == b"ARROW1":
-        return pa.ipc.open_file(io.BytesIO(data)).read_all()
-    return pa.ipc.open_stream(io.BytesIO(data)).read_all()
+        table = pa.ipc.open_file(io.BytesIO(data)).read_all()
+    else:
+        table = pa.ipc.open_stream(io.BytesIO(data)).read_all()
+    return table, table.schema.metadata
 
 
 def parse_csv(data: bytes, *, text_columns: Sequence[str] = ()) -> pl.DataFrame:

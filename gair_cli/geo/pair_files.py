@@ -15,6 +15,7 @@ from gair_cli.geo.geoparquet import GEOMETRY, geo_metadata
 from gair_cli.geo.outputs import open_workspace, refuse_foreign, sync
 from gair_cli.geo.pair_options import PairingOptions
 from gair_cli.geo.pair_plan import TILE_COLUMNS, TileFacts, plan_engine
+from gair_cli.geo.pair_report import report_pairs
 from gair_cli.geo.pair_run import PairReport, PairRun
 from gair_cli.geo.pair_sinks import open_pair_sink
 from gair_cli.geo.photo_source import FramePhotos, PhotoSource, no_progress, open_photos
@@ -159,6 +160,8 @@ def pair_to_file(
     format_: str | None = None,
     overwrite: bool = False,
     manifest: Mapping[str, Any] | None = None,
+    report: Path | None = None,
+    picture: Path | None = None,
     progress: Progress = no_progress,
 ) -> PairOutcome:
     """Write the pair table, and the rejected photos beside it; memory holds a few batches.
@@ -169,6 +172,8 @@ def pair_to_file(
         format_: `parquet`, `csv`, `geojsonl` or `arrow`; default by the name.
         overwrite: Replace an output made from other inputs or options.
         manifest: More entries for the side manifest (argv, version...).
+        report: Where to write the counts, and the least distances between splits, as JSON.
+        picture: Where to draw the tiles of each split, a PNG.
         progress: Called with the number of rows done, pass by pass.
 
     Returns:
@@ -183,20 +188,27 @@ def pair_to_file(
     chosen = format_of(output, format_)
     if chosen == "npy":
         raise UsageError("a pair table cannot be written as npy", hint="end the name in .parquet")
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise UsageError(f"--map {picture}: the map is a PNG", hint="end its name in .png")
     refuse_foreign(rejected_path(output), output, overwrite=overwrite)
     with _opened(job) as opened:
-        space = open_workspace(output, opened.plan(chosen), overwrite=overwrite)
+        beside = {"report": report, "map": picture}
+        more = {name: str(path) for name, path in beside.items() if path is not None}
+        plan = {**opened.plan(chosen), **more}
+        space = open_workspace(output, plan, overwrite=overwrite)
         if space.status == "finished":
             return PairOutcome("finished", None)
         try:
             run = opened.run(output.absolute().parent, progress)
-            report = _with_folder(_write(opened, run, space, chosen), opened.bad)
+            done = _with_folder(_write(opened, run, space, chosen), opened.bad)
+            if report is not None or picture is not None:
+                report_pairs(run, done, report_path=report, picture=picture)
             aside = _rejected_part(space, opened.bad, output)
         except BaseException:
             space.abandon()  # a pairing takes minutes at most and starts anew
             raise
-        space.finish_file(_PAIRS, {**(manifest or {}), "report": asdict(report)})
-    return PairOutcome("new", report, aside)
+        space.finish_file(_PAIRS, {**(manifest or {}), "report": asdict(done)})
+    return PairOutcome("new", done, aside)
 
 
 def _write(opened: _Opened, run: PairRun, space: Workspace, format_: str) -> PairReport:

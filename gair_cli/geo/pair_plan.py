@@ -10,13 +10,22 @@ import polars as pl
 
 from gair_cli import _rust
 from gair_cli.errors import DataError
-from gair_cli.geo.blocks import SPLITS, block_names, default_block, parse_block, split_of_blocks
+from gair_cli.geo.block_kinds import (
+    BlockKind,
+    ColumnBlocks,
+    KMeansBlocks,
+    fit_centres,
+    parse_kind,
+)
+from gair_cli.geo.blocks import SPLITS, block_names, default_block, split_of_blocks
 from gair_cli.geo.geoparquet import BBOX, GEOMETRY
 from gair_cli.geo.locator import TileLocator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from gair_cli.geo.pair_options import PairingOptions
 
@@ -101,16 +110,10 @@ class TileFacts:
         """
         centres = index.select("centre_lon", "centre_lat").to_numpy().astype(np.float64)
         locator = TileLocator(index)
-        by_column = options.block_column is not None
-        grid = (
-            default_block(index)
-            if by_column or options.block is None
-            else parse_block(options.block)
-        )
-        names = block_names(centres, grid)
+        kind = default_block(index) if options.block is None else parse_kind(options.block)
+        names = _block_names(centres, kind, index, options)
         splits = split_of_blocks(names, seed=options.seed, fractions=options.fractions)
-        block = f"column {options.block_column}" if by_column else str(grid)
-        return cls(index, names, splits, block, locator)
+        return cls(index, names, splits, str(kind), locator)
 
     def given(self) -> dict[str, Any]:
         """Return the facts as the engine takes them."""
@@ -123,6 +126,16 @@ class TileFacts:
             "block_names": names,
             "splits": np.asarray([SPLITS.index(split) for split in self.splits], np.uint16),
         }
+
+
+def _block_names(
+    centres: NDArray[np.float64], kind: BlockKind, index: pl.DataFrame, options: PairingOptions
+) -> list[str]:
+    """Name the block of each tile by its centre; by the default size where photos name theirs."""
+    if isinstance(kind, KMeansBlocks):
+        return fit_centres([centres], kind.count, seed=options.seed).names(centres)
+    grid = default_block(index) if isinstance(kind, ColumnBlocks) else kind
+    return block_names(centres, grid)
 
 
 def _dates(index: pl.DataFrame) -> np.ndarray:

@@ -85,6 +85,7 @@ class PairRun:
     options: PairingOptions
     max_bad: float | None = None
     progress: Progress = field(default=no_progress)
+    _used: list[tuple[int, str]] = field(default_factory=list)
 
     def look(self) -> None:
         """Look at all rows, before anything is written.
@@ -169,7 +170,16 @@ class PairRun:
         written, used = self.engine.written()
         if drain is not None:
             drain(self.engine)
+        self._used[:] = used
         return self._report(written, used)
+
+    def tiles_in_use(self) -> tuple[pl.DataFrame, list[str]]:
+        """Return the tiles that were written pairs of, and the split of each.
+
+        A tile with photos of several splits is there once for each.
+        """
+        rows, names = _columns(self._used)
+        return self.tiles.index[rows], names
 
     def _pass(self, phase: str, progress: Progress | None = None) -> None:
         self.engine.begin(phase)

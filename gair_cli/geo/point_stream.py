@@ -43,12 +43,14 @@ class PointBatch:
         frame: The usable rows, all of the user's columns in the types of the whole table.
         ids: One text a row: the id column, else the row number in the input.
         lonlat: (n, 2) float64, degrees.
+        numbers: (n,) int64, numbers of these rows in the input.
         bad: The other rows, with `row` (number in the input) and `reason`.
     """
 
     frame: pl.DataFrame
     ids: list[str]
     lonlat: np.ndarray
+    numbers: np.ndarray
     bad: pl.DataFrame
 
 
@@ -64,6 +66,7 @@ class _Seen:
     first_beyond: tuple[int, float] | None = None
     bounds: Bounds | None = None
     columns: pl.DataFrame | None = None
+    geo: str | None = None
 
     def add(self, frame: pl.DataFrame, lonlat: np.ndarray) -> None:
         faults = coordinate_faults(lonlat)
@@ -114,6 +117,7 @@ class PointStream:
         bounds: west, south, east, north of the others, None where there is none.
         schema: The types of all columns.
         id_column: The column that ids come from, or None.
+        geo: The `geo` text of GeoParquet, if the table has one.
     """
 
     table: TableFile
@@ -125,6 +129,7 @@ class PointStream:
     bounds: Bounds | None
     schema: pl.Schema
     id_column: str | None
+    geo: str | None
 
     @property
     def good(self) -> int:
@@ -158,7 +163,8 @@ class PointStream:
             pl.Series("row", first + bad, dtype=pl.Int64),
             pl.Series("reason", faults[bad], dtype=pl.String),
         )
-        return PointBatch(whole[good], [ids[row] for row in good], lonlat[good], rejected)
+        kept = [ids[row] for row in good]
+        return PointBatch(whole[good], kept, lonlat[good], first + good, rejected)
 
 
 def _cast(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
@@ -215,7 +221,7 @@ def open_points(
             columns.columns, (*names_of.ID, "point_id"), given=names.id, flag="--id-column"
         )
         yield PointStream(table, names, crs, seen.rows, seen.bad, seen.first_bad, seen.bounds,
-                          pl.Schema(types), id_column)  # fmt: skip
+                          pl.Schema(types), id_column, seen.geo)  # fmt: skip
 
 
 def _look(table: TableFile, names: ColumnNames, crs: str | None, limit: int | None) -> _Seen:
@@ -226,4 +232,5 @@ def _look(table: TableFile, names: ColumnNames, crs: str | None, limit: int | No
             break
         frame = source.frame.head(left)
         seen.add(frame, read_lonlat(source, frame, names, crs=crs))
+        seen.geo = source.geo
     return seen

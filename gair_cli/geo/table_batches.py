@@ -34,7 +34,7 @@ from gair_cli.geo.frames import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -151,8 +151,9 @@ def _parquet_frames(path: Path) -> Iterator[tuple[pl.DataFrame, str | None]]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - see `unparsable`
 
     with pq.ParquetFile(path) as file:
+        texts = file.metadata.metadata  # the schema's own lack them where a writer keeps both apart
         for batch in file.iter_batches(batch_size=_ROWS):
-            yield _from_arrow(batch, file.schema_arrow)
+            yield _from_arrow(batch, texts)
 
 
 def _arrow_frames(path: Path) -> Iterator[tuple[pl.DataFrame, str | None]]:
@@ -163,17 +164,19 @@ def _arrow_frames(path: Path) -> Iterator[tuple[pl.DataFrame, str | None]]:
         if source.read(6) == b"ARROW1":
             file = pa.ipc.open_file(source)
             batches = map(file.get_batch, range(file.num_record_batches))
-            yield from (_from_arrow(batch, file.schema) for batch in batches)
+            yield from (_from_arrow(batch, file.schema.metadata) for batch in batches)
             return
         source.seek(0)
         stream = pa.ipc.open_stream(source)
-        yield from (_from_arrow(batch, stream.schema) for batch in stream)
+        yield from (_from_arrow(batch, stream.schema.metadata) for batch in stream)
 
 
-def _from_arrow(batch: pa.RecordBatch, schema: pa.Schema) -> tuple[pl.DataFrame, str | None]:
+def _from_arrow(
+    batch: pa.RecordBatch, texts: Mapping[bytes, bytes] | None
+) -> tuple[pl.DataFrame, str | None]:
     import pyarrow as pa  # noqa: PLC0415
 
-    geo = (schema.metadata or {}).get(b"geo")
+    geo = (texts or {}).get(b"geo")
     table = without_extensions(pa.Table.from_batches([batch]))
     return pl.DataFrame(pl.from_arrow(table)), geo.decode() if geo else None
 

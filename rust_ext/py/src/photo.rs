@@ -11,6 +11,12 @@ struct PhotoHeader {
     lat: Option<f64>,
     /// Degrees clockwise from true north.
     heading: Option<f64>,
+    /// Why a position that is there cannot be used.
+    fault: Option<&'static str>,
+    /// Degrees of the view's centre above the horizon.
+    pitch: Option<f64>,
+    /// Field of view across the longer side in degrees.
+    fov: Option<f64>,
     /// Metres above sea level.
     altitude: Option<f64>,
     /// Horizontal accuracy in metres.
@@ -37,6 +43,9 @@ impl PhotoHeader {
             lon: header.lonlat.map(|point| point[0]),
             lat: header.lonlat.map(|point| point[1]),
             heading: header.heading,
+            fault: header.fault.map(photo::Fault::words),
+            pitch: header.pitch,
+            fov: header.fov,
             altitude: header.altitude,
             h_accuracy_m: header.h_accuracy_m,
             captured_at_ms: header.captured_at_ms,

@@ -1,12 +1,16 @@
 //! EXIF fields of a photo, after CIPA DC-008 (EXIF 2.32).
-use super::{PhotoHeader, time};
+use super::{Fault, PhotoHeader, time};
 use exif::{Exif, In, Tag, Value};
 
 /// Adds what the EXIF block says, if there is a readable one.
 pub(crate) fn apply(block: Option<Exif>, header: &mut PhotoHeader) {
     let Some(block) = block else { return };
     let fields = Fields(&block);
-    header.lonlat = fields.lonlat();
+    match fields.lonlat() {
+        Some(Ok(lonlat)) => header.lonlat = Some(lonlat),
+        Some(Err(fault)) => header.fault = Some(fault),
+        None => {}
+    }
     header.heading = fields.heading().or_else(|| fields.described_heading());
     header.altitude = fields.altitude();
     header.h_accuracy_m = fields
@@ -15,11 +19,25 @@ pub(crate) fn apply(block: Option<Exif>, header: &mut PhotoHeader) {
     header.captured_local = fields.local_time();
     header.captured_at_ms = fields.captured_at_ms();
     header.orientation = fields.orientation();
-    if header.size.is_none() {
-        header.size = fields
-            .whole(Tag::PixelXDimension)
-            .zip(fields.whole(Tag::PixelYDimension))
-            .map(<[u32; 2]>::from);
+    header.fov = fields.fov();
+    let sides = [
+        (Tag::ImageWidth, Tag::ImageLength),
+        (Tag::PixelXDimension, Tag::PixelYDimension),
+    ];
+    for (width, height) in sides {
+        let size = fields.whole(width).zip(fields.whole(height));
+        header.size = header.size.or(size.map(<[u32; 2]>::from));
+    }
+}
+
+/// Width of a 35 mm film frame.
+const FILM_WIDTH_MM: f64 = 36.0;
+
+fn sign(letter: Option<char>, positive: char, negative: char) -> Option<f64> {
+    match letter? {
+        letter if letter == positive => Some(1.0),
+        letter if letter == negative => Some(-1.0),
+        _ => None,
     }
 }
 
@@ -59,22 +77,37 @@ impl Fields<'_> {
         self.rationals::<1>(tag).map(|[number]| number)
     }
 
-    /// Degrees, minutes and seconds with the sign of their hemisphere; none without one.
-    fn angle(&self, tag: Tag, reference: Tag, letters: [&str; 2], limit: f64) -> Option<f64> {
+    /// Degrees of degrees, minutes and seconds.
+    fn degrees(&self, tag: Tag) -> Option<f64> {
         let [degrees, minutes, seconds] = self.rationals::<3>(tag)?;
-        let angle = degrees + minutes / 60.0 + seconds / 3600.0;
-        let letter = self.text(reference)?.to_ascii_uppercase();
-        let sign = match letters.iter().position(|known| letter.starts_with(known))? {
-            0 => 1.0,
-            _ => -1.0,
-        };
-        (angle <= limit).then_some(sign * angle)
+        Some(degrees + minutes / 60.0 + seconds / 3600.0)
     }
 
-    fn lonlat(&self) -> Option<[f64; 2]> {
-        let lon = self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, ["E", "W"], 180.0)?;
-        let lat = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, ["N", "S"], 90.0)?;
-        Some([lon, lat])
+    /// The hemisphere: its first letter in capitals.
+    fn hemisphere(&self, tag: Tag) -> Option<char> {
+        Some(self.text(tag)?.chars().next()?.to_ascii_uppercase())
+    }
+
+    /// The position, or why it cannot be used; none where there is none.
+    fn lonlat(&self) -> Option<Result<[f64; 2], Fault>> {
+        let lon = self.degrees(Tag::GPSLongitude)?;
+        let lat = self.degrees(Tag::GPSLatitude)?;
+        let east = self.hemisphere(Tag::GPSLongitudeRef);
+        let north = self.hemisphere(Tag::GPSLatitudeRef);
+        let is_swapped = matches!(east, Some('N' | 'S')) || matches!(north, Some('E' | 'W'));
+        Some(match (sign(east, 'E', 'W'), sign(north, 'N', 'S')) {
+            _ if is_swapped => Err(Fault::SwappedReferences),
+            (None, _) | (_, None) => Err(Fault::NoReferences),
+            _ if lat > 90.0 => Err(Fault::BeyondLatitude),
+            _ if lon > 180.0 => Err(Fault::BeyondLongitude),
+            (Some(east), Some(north)) => Ok([east * lon, north * lat]),
+        })
+    }
+
+    /// The field of view across the longer side.
+    fn fov(&self) -> Option<f64> {
+        let focal = f64::from(self.whole(Tag::FocalLengthIn35mmFilm)?);
+        (focal > 0.0).then(|| 2.0 * (FILM_WIDTH_MM / 2.0 / focal).atan().to_degrees())
     }
 
     /// The image direction from true north; a magnetic one is not, and is left out.

@@ -1,27 +1,39 @@
 //! What a photo file says of itself: EXIF position, heading and date, XMP heading, size.
 //!
-//! Only the first 64 KB of a file are read, where cameras put all of it; a picture is never decoded.
+//! Of a JPEG the first 64 KB are read, where cameras put all of it, and more only if a large preview
+//! comes first; of the other formats what their tables of contents point to. No picture is decoded.
 mod exif_fields;
 mod jpeg;
+mod sizes;
 mod time;
 mod xmp;
 
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-/// How much of a file is read.
-pub const HEADER_BYTES: u64 = 65_536;
+/// How much of a file is read at first.
+pub const HEADER_BYTES: usize = 65_536;
+/// How much of a JPEG is read whose head is longer.
+const LONG_HEADER_BYTES: u64 = 4 << 20;
+/// TIFF files above this size, which the EXIF reader takes whole, are read to it.
+const TIFF_BYTES: u64 = 256 << 20;
 
 /// What is known of a photo; `None` where the file does not say.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PhotoHeader {
     /// Longitude and latitude in degrees.
     pub lonlat: Option<[f64; 2]>,
+    /// Why a position that is there cannot be used.
+    pub fault: Option<Fault>,
     /// Viewing direction in degrees clockwise from true north, [0, 360).
     pub heading: Option<f64>,
+    /// Degrees of the view's centre above the horizon.
+    pub pitch: Option<f64>,
+    /// Field of view across the longer side in degrees, from the focal length at 35 mm film.
+    pub fov: Option<f64>,
     /// Metres above sea level.
     pub altitude: Option<f64>,
     /// Horizontal accuracy in metres.
@@ -38,6 +50,32 @@ pub struct PhotoHeader {
     pub panorama: bool,
 }
 
+/// Why a position that is there cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The latitude is called east or west, or the longitude north or south.
+    SwappedReferences,
+    /// No hemisphere is given, or one that there is not.
+    NoReferences,
+    /// The latitude is beyond 90 degrees.
+    BeyondLatitude,
+    /// The longitude is beyond 180 degrees.
+    BeyondLongitude,
+}
+
+impl Fault {
+    /// The fault in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SwappedReferences => "swapped GPS references",
+            Self::NoReferences => "no GPS hemisphere",
+            Self::BeyondLatitude => "latitude beyond 90",
+            Self::BeyondLongitude => "longitude beyond 180",
+        }
+    }
+}
+
 /// Reads the header of one photo.
 ///
 /// # Errors
@@ -47,15 +85,45 @@ pub fn read_header(path: &Path) -> Result<PhotoHeader> {
         path: path.display().to_string(),
         source,
     };
+    let mut file = File::open(path).map_err(io_error)?;
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(io_error)?;
-    file.take(HEADER_BYTES)
+    file.by_ref()
+        .take(HEADER_BYTES as u64)
         .read_to_end(&mut bytes)
         .map_err(io_error)?;
-    parse_header(&bytes).map_err(|error| match error {
+    let whole = bytes.len() < HEADER_BYTES;
+    let header = if whole || jpeg::is_jpeg(&bytes) {
+        if !whole && jpeg::segments(&bytes).size.is_none() {
+            file.take(LONG_HEADER_BYTES)
+                .read_to_end(&mut bytes)
+                .map_err(io_error)?;
+        }
+        parse_header(&bytes)
+    } else {
+        read_container(file, bytes).map_err(io_error)?
+    };
+    header.map_err(|error| match error {
         Error::Malformed(what) => Error::Malformed(format!("{}: {what}", path.display())),
         other => other,
     })
+}
+
+/// Reads a larger file that is no JPEG, of which `bytes` are the first.
+fn read_container(mut file: File, mut bytes: Vec<u8>) -> std::io::Result<Result<PhotoHeader>> {
+    if is_tiff(&bytes) {
+        file.take(TIFF_BYTES).read_to_end(&mut bytes)?;
+        return Ok(parse_header(&bytes));
+    }
+    file.rewind()?;
+    let mut reader = BufReader::new(file);
+    let mut header = parse_container(&bytes, &mut reader);
+    if let Ok(header) = &mut header
+        && bytes.starts_with(b"RIFF")
+        && let Some(packet) = sizes::webp_xmp(&mut reader)?
+    {
+        xmp::apply(&packet, header);
+    }
+    Ok(header)
 }
 
 /// Reads the headers of many photos at once, in their order.
@@ -90,15 +158,31 @@ pub fn parse_header(bytes: &[u8]) -> Result<PhotoHeader> {
         }
         return Ok(header);
     }
+    parse_container(bytes, &mut Cursor::new(bytes))
+}
+
+/// Reads a picture that is no JPEG.
+fn parse_container<R: BufRead + Seek>(bytes: &[u8], reader: &mut R) -> Result<PhotoHeader> {
+    let mut header = PhotoHeader {
+        orientation: 1,
+        ..PhotoHeader::default()
+    };
     if !is_other_picture(bytes) {
         return Err(Error::Malformed(
             "not a JPEG, PNG, WebP, HEIC or TIFF picture".into(),
         ));
     }
-    header.size = png_size(bytes);
-    let container = exif::Reader::new().read_from_container(&mut Cursor::new(bytes));
+    header.size = sizes::png(bytes)
+        .or_else(|| sizes::webp(bytes))
+        .or_else(|| sizes::heif(bytes));
+    let container = exif::Reader::new().read_from_container(reader);
     exif_fields::apply(container.ok(), &mut header);
+    xmp::apply(&bytes[..bytes.len().min(HEADER_BYTES)], &mut header);
     Ok(header)
+}
+
+fn is_tiff(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*")
 }
 
 fn is_other_picture(bytes: &[u8]) -> bool {
@@ -108,16 +192,7 @@ fn is_other_picture(bytes: &[u8]) -> bool {
     starts(b"\x89PNG\r\n\x1a\n")
         || (starts(b"RIFF") && at(8, b"WEBP"))
         || at(4, b"ftyp")
-        || starts(b"II*\0")
-        || starts(b"MM\0*")
-}
-
-fn png_size(bytes: &[u8]) -> Option<[u32; 2]> {
-    if !bytes.starts_with(b"\x89PNG") {
-        return None;
-    }
-    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    Some([number(16)?, number(20)?])
+        || is_tiff(bytes)
 }
 
 #[cfg(test)]

@@ -2,12 +2,21 @@
 use super::PhotoHeader;
 
 const HEADING: &str = "GPano:PoseHeadingDegrees";
+const PITCH: &str = "GPano:PosePitchDegrees";
 const PROJECTION: &str = "GPano:ProjectionType";
+const PREFIX: &[u8] = b"GPano:";
 
-/// Adds what the packet says; a heading of EXIF comes first.
+/// Adds what a packet, or bytes with one within them, say; a heading of EXIF comes first.
 pub(crate) fn apply(packet: &[u8], header: &mut PhotoHeader) {
+    if !packet.windows(PREFIX.len()).any(|bytes| bytes == PREFIX) {
+        return;
+    }
     let text = String::from_utf8_lossy(packet);
     header.panorama |= value(&text, PROJECTION) == Some("equirectangular");
+    header.pitch = header.pitch.or_else(|| {
+        let pitch = value(&text, PITCH)?.parse::<f64>().ok()?;
+        (-90.0..=90.0).contains(&pitch).then_some(pitch)
+    });
     if header.heading.is_none() {
         header.heading = value(&text, HEADING)
             .and_then(|number| number.parse::<f64>().ok())

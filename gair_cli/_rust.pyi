@@ -6,7 +6,7 @@ ValueError, files raise OSError. Only `gair_cli.geo` imports this module.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, final
+from typing import Self, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,31 @@ def hash16(parts: Sequence[str]) -> str:
 
 def hash16_pairs(first: Sequence[str], second: Sequence[str]) -> list[str]:
     """Return one `hash16` for each row of two equally long lists of texts."""
+
+def hash_fractions(seed: str, names: Sequence[str]) -> NDArray[np.float64]:
+    """Return a number in [0, 1) for each name: the hash of `seed` and the name as a fraction."""
+
+# ---- footprints ----
+@final
+class Footprints:
+    """Tiles on the ground, to be compared by their row."""
+
+    def __new__(
+        cls,
+        crs: NDArray[np.uint32],
+        boxes: NDArray[np.float64],
+        centres: NDArray[np.float64],
+        half_m: NDArray[np.float64],
+    ) -> Self: ...
+    def gaps(
+        self, first: NDArray[np.int64], second: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return the metres between pairs of tiles, negative where they overlap."""
+
+    def too_close(
+        self, rows: NDArray[np.int64], others: NDArray[np.int64], buffer_m: float
+    ) -> NDArray[np.bool_]:
+        """Tell which of some tiles come closer than a buffer to any of others, or overlap one."""
 
 # ---- coordinates ----
 def utm(

@@ -146,9 +146,9 @@ def _converted(connection: Any, tiles: Path) -> bool:
 def sedonadb(points: Path, tiles: Path) -> Join:
     """SedonaDB."""
     import pyarrow.parquet as pq  # noqa: PLC0415
-    import sedona.db  # noqa: PLC0415
+    import sedonadb as sedona_db  # noqa: PLC0415
 
-    connection = sedona.db.connect()
+    connection = sedona_db.connect()
     table = pq.read_table(points, columns=["lon", "lat"])
     row = np.arange(table.num_rows)
     connection.create_data_frame(table.append_column("point", [row])).to_view("points")
@@ -185,9 +185,9 @@ def duckdb_file(points: Path, tiles: Path, output: Path) -> Join:
 
 def sedonadb_file(points: Path, tiles: Path, output: Path) -> Join:
     """SedonaDB."""
-    import sedona.db  # noqa: PLC0415
+    import sedonadb as sedona_db  # noqa: PLC0415
 
-    connection = sedona.db.connect()
+    connection = sedona_db.connect()
 
     def join() -> int:
         connection.read_parquet(str(points)).to_view("points", overwrite=True)

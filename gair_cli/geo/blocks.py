@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from gair_cli import _rust
 from gair_cli.errors import UsageError
 from gair_cli.geo.coordinates import as_points, from_lonlat, is_geographic
-from gair_cli.geo.ids import hash_text
 from gair_cli.geo.locator import tile_metres
 
 if TYPE_CHECKING:
     import polars as pl
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 SPLITS: Final = ("train", "val", "test")
 FRACTIONS: Final = (0.8, 0.1, 0.1)
@@ -95,17 +95,29 @@ def block_names(lonlat: ArrayLike, grid: BlockGrid) -> list[str]:
     points = as_points(lonlat)
     if grid.unit == "deg":
         cells = np.floor(points[:, ::-1] / grid.size + _NUDGE).astype(np.int64)
-        return [f"{row}_{col}" for row, col in cells.tolist()]
+        return _texts("", cells)
     zones = np.clip(np.floor((points[:, 0] + 180) / 6).astype(np.int64) + 1, 1, 60)
-    south = points[:, 1] < 0
+    signed = np.where(points[:, 1] < 0, -zones, zones)
     names = np.empty(len(points), dtype=object)
-    for zone in np.unique(np.where(south, -zones, zones)).tolist():
-        rows = np.flatnonzero(np.where(south, -zones, zones) == zone)
+    for zone in np.unique(signed).tolist():
+        rows = np.flatnonzero(signed == zone)
         xy = from_lonlat(points[rows], f"EPSG:32{6 if zone > 0 else 7}{abs(zone):02d}")
         cells = np.floor(xy[:, ::-1] / (grid.size * 1000) + _NUDGE).astype(np.int64)
-        prefix = f"{abs(zone)}{'N' if zone > 0 else 'S'}"
-        names[rows] = [f"{prefix}_{row}_{col}" for row, col in cells.tolist()]
-    return [str(name) for name in names]
+        names[rows] = _texts(f"{abs(zone)}{'N' if zone > 0 else 'S'}_", cells)
+    return names.tolist()
+
+
+def _texts(prefix: str, cells: NDArray[np.int64]) -> list[str]:
+    """Return `row_column` of each cell behind a prefix; equal cells share one text."""
+    if not len(cells):
+        return []
+    low = cells.min(axis=0)
+    width = int(cells[:, 1].max() - low[1]) + 1
+    numbers = (cells[:, 0] - low[0]) * width + (cells[:, 1] - low[1])
+    found, places = np.unique(numbers, return_inverse=True)
+    rows, cols = found // width + low[0], found % width + low[1]
+    texts = [f"{prefix}{row}_{col}" for row, col in zip(rows.tolist(), cols.tolist(), strict=True)]
+    return [texts[place] for place in places.tolist()]
 
 
 def split_of_blocks(
@@ -126,13 +138,8 @@ def split_of_blocks(
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:  # noqa: PLR2004 - rounding
         raise UsageError(f"the shares {fractions} do not add up to 1")
-    borders = np.cumsum(fractions)[:2]
-    drawn = {
-        block: SPLITS[int(np.searchsorted(borders, _uniform(seed, block), side="right"))]
-        for block in set(blocks)
-    }
+    different = list(dict.fromkeys(blocks))
+    chances = _rust.hash_fractions(str(seed), different)
+    numbers = np.searchsorted(np.cumsum(fractions)[:2], chances, side="right")
+    drawn = {block: SPLITS[number] for block, number in zip(different, numbers, strict=True)}
     return [drawn[block] for block in blocks]
-
-
-def _uniform(seed: int, block: str) -> float:
-    return int(hash_text(seed, block), 16) / 2.0**64

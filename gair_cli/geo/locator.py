@@ -23,7 +23,9 @@ from gair_cli.geo.coordinates import (
     normalise_crs,
     projection_of,
     to_lonlat,
+    utm_zone,
 )
+from gair_cli.records import EARTH_RADIUS_M
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 _OUTSIDE: Final = -1
 _NEEDED: Final = ("crs", "transform", "width", "height")
 _SWAPPED_SHARE: Final = 0.95
+_UTM_SCALE: Final = 0.9996
+_FALSE_EASTING_M: Final = 500_000.0
+_UTM_WIDE_M: Final = 500_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ def metres_per_unit(
 ) -> NDArray[np.float64]:
     """Measure (T, 2) metres a CRS unit along x and y at each tile's centre, on the ellipsoid."""
     centre = pixel_to_crs(transforms, sizes[:, 0] / 2, sizes[:, 1] / 2)
+    if utm_zone(crs) is not None and np.abs(centre[:, 0] - _FALSE_EASTING_M).max() < _UTM_WIDE_M:
+        return _utm_metres(centre)
     step = np.hypot(transforms[:, 0], transforms[:, 3])  # one pixel, in units
     here = to_lonlat(centre, crs)
     degree = metres_per_degree(here[:, 1])
@@ -140,6 +147,16 @@ def metres_per_unit(
         turn[:, 0] = (turn[:, 0] + 180) % 360 - 180
         scales[:, axis] = np.hypot(*(turn * degree).T) / step
     return scales
+
+
+def _utm_metres(centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (T, 2) metres a unit of UTM: the scale grows with the square of the easting.
+
+    Up to 500 km from the meridian that is within 4e-5 (Snyder 1987, equation 8-12, on a sphere).
+    """
+    away = (centre[:, 0] - _FALSE_EASTING_M) / (_UTM_SCALE * EARTH_RADIUS_M)
+    scale = _UTM_SCALE * (1 + away**2 / 2 + away**4 / 24)
+    return np.repeat(1 / scale[:, None], 2, axis=1)
 
 
 def tile_metres(index: pl.DataFrame) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from gair_cli.errors import DataError
 from gair_cli.geo.blocks import SPLITS
-from gair_cli.geo.buffers import shared_tiles, yielding_tiles
+from gair_cli.geo.buffers import any_shared, shared_tiles, yielding_tiles
 from gair_cli.geo.locator import refuse_swapped
 from gair_cli.geo.photo_source import EnginePhotos, lonlat_sample, no_progress
 from gair_cli.geo.tables import check_bad, refuse_beyond
@@ -149,7 +149,7 @@ class PairRun:
         if self.options.own_split or self.options.block_column is not None:
             return True
         buffer_m = self.options.buffer_m or 0.0
-        return bool(shared_tiles(self.tiles.index, self.tiles.splits, buffer_m=buffer_m).any())
+        return any_shared(self.tiles.index, self.tiles.splits, buffer_m=buffer_m)
 
     def write(self, drain: Drain | None = None) -> PairReport:
         """Write all pairs.

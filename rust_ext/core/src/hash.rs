@@ -32,6 +32,22 @@ pub fn digits16<T: AsRef<[u8]>>(parts: &[T], work: &mut Vec<u8>) -> [u8; 16] {
     })
 }
 
+/// A number in [0, 1) for `parts`: the digits of [`hash16`] as a fraction.
+#[must_use]
+#[allow(clippy::cast_precision_loss)] // the last of 64 bits decide nothing
+pub fn fraction<T: AsRef<[u8]>>(parts: &[T], work: &mut Vec<u8>) -> f64 {
+    let digits = digits16(parts, work);
+    let number = digits.iter().fold(0_u64, |sum, digit| {
+        let value = if digit.is_ascii_digit() {
+            digit - b'0'
+        } else {
+            digit - b'a' + 10
+        };
+        (sum << 4) | u64::from(value)
+    });
+    number as f64 / 2.0_f64.powi(64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{digits16, hash16};

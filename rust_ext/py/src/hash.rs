@@ -1,4 +1,5 @@
 //! Glue of `gair_core::hash`.
+use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 
 /// Return the first 16 hexadecimal digits of the BLAKE3 hash of a list of texts.
@@ -24,7 +25,23 @@ fn hash16_pairs(first: Vec<String>, second: Vec<String>) -> PyResult<Vec<String>
         .collect())
 }
 
+/// Return a number in [0, 1) for each name: the hash of `seed` and the name as a fraction.
+#[pyfunction]
+fn hash_fractions<'py>(
+    py: Python<'py>,
+    seed: &str,
+    names: Vec<String>,
+) -> Bound<'py, PyArray1<f64>> {
+    let fractions: Vec<f64> = py.detach(|| {
+        let mut work = Vec::new();
+        let fraction = |name: &String| gair_core::hash::fraction(&[seed, name], &mut work);
+        names.iter().map(fraction).collect()
+    });
+    fractions.into_pyarray(py)
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hash16, module)?)?;
-    module.add_function(wrap_pyfunction!(hash16_pairs, module)?)
+    module.add_function(wrap_pyfunction!(hash16_pairs, module)?)?;
+    module.add_function(wrap_pyfunction!(hash_fractions, module)?)
 }

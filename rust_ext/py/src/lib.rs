@@ -8,6 +8,7 @@ mod arrays;
 mod coordinates;
 mod encodings;
 mod error;
+mod footprints;
 #[cfg(feature = "gdal")]
 mod grids;
 mod hash;
@@ -40,6 +41,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     projections::register(module)?;
     pairing::register(module)?;
     pairs::register(module)?;
+    footprints::register(module)?;
     photo::register(module)?;
     shard::register(module)?;
     #[cfg(feature = "gdal")]

@@ -7,6 +7,7 @@ mod affine;
 mod builder;
 mod choice;
 mod finder;
+mod footprints;
 mod lattice;
 mod scale;
 
@@ -14,4 +15,5 @@ pub use affine::Affine;
 pub use builder::TileShape;
 pub use choice::{Choice, NO_DATE};
 pub use finder::{Fate, Located, Matches, TileFinder, TileSystem};
+pub use footprints::{Footprint, gap_m, too_close};
 pub use scale::Scale;

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "demo": "Make a city: scene, street photos and labelled points (made data).",
     "tile": "Cut satellite scenes into a tile set.",
+    "photos": "Scan folders of photos for where, when and where to.",
     "pair": "Place photos in tiles, with a spatial split.",
     "split": "Give any table with coordinates a spatial split.",
     "pack": "Gather pairs, tiles or photos into training shards.",

@@ -18,17 +18,23 @@ from gair_cli.errors import InputError
 from gair_cli.geo.tables import PhotoTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
 """Endings of the files that a folder of photos is searched for."""
 
+ALL_SUFFIXES: Final = SUFFIXES | {".tif", ".tiff"}
+"""With those that scenes have, too."""
+
 _HEADER_SCHEMA: Final[dict[str, Any]] = {
     "lon": pl.Float64,
     "lat": pl.Float64,
+    "fault": pl.String,
     "heading": pl.Float32,
+    "pitch": pl.Float32,
+    "fov": pl.Float32,
     "captured_at_ms": pl.Int64,
     "h_accuracy_m": pl.Float32,
     "altitude": pl.Float32,
@@ -45,8 +51,12 @@ _EXTRA_HEADING: Final = (
 )
 
 
-def photo_files(folder: Path) -> list[Path]:
+def photo_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """List the photos of a folder and its folders, hidden ones left out, by path.
+
+    Args:
+        folder: Where to look.
+        suffixes: Endings of their names, in small letters.
 
     Raises:
         InputError: If the folder is missing, or holds no photo.
@@ -56,13 +66,13 @@ def photo_files(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in suffixes
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )
     if not found:
         raise InputError(
-            f"{folder} holds no photos", hint=f"looked for {' '.join(sorted(SUFFIXES))}"
+            f"{folder} holds no photos", hint=f"looked for {' '.join(sorted(suffixes))}"
         )
     return found
 
@@ -74,7 +84,8 @@ def read_headers(paths: Sequence[Path]) -> pl.DataFrame:
         paths: The files.
 
     Returns:
-        One row a file, in order: `lon`, `lat` (degrees), `heading` (degrees from true north),
+        One row a file, in order: `lon`, `lat` (degrees), `fault` (why a position that is there
+        cannot be used), `heading` (degrees from true north), `pitch`, `fov` (degrees),
         `captured_at` (UTC, where the file tells the offset or the GPS time), `h_accuracy_m`,
         `altitude`, `captured_local` (the camera's clock), `width`, `height` (stored pixels),
         `orientation` (1 to 8), `panorama`, `error` (why the file cannot be read). What a file
@@ -116,10 +127,19 @@ def scan_photos(folder: Path) -> PhotoTable:
         pl.when(pl.col("error").is_not_null())
         .then(pl.lit("unreadable photo"))
         .when(pl.col("lon").is_null() | pl.col("lat").is_null())
-        .then(pl.lit("no coordinates"))
+        .then(pl.col("fault").fill_null("no coordinates"))
     )
     frame = frame.with_columns(reason.alias("reason"))
-    dropped = ["row", "reason", "error", "captured_local", "width", "height", "orientation"]
+    dropped = [
+        "row",
+        "reason",
+        "error",
+        "fault",
+        "captured_local",
+        "width",
+        "height",
+        "orientation",
+    ]
     good = frame.filter(pl.col("reason").is_null()).drop([*dropped, "panorama"])
     return PhotoTable(good, frame.filter(pl.col("reason").is_not_null()), 0)
 

@@ -6,6 +6,10 @@ use exif::{Exif, In, Tag, Value};
 pub(crate) fn apply(block: Option<Exif>, header: &mut PhotoHeader) {
     let Some(block) = block else { return };
     let fields = Fields(&block);
+    if fields.value(GEO_KEYS).is_some() {
+        header.fault = Some(Fault::Raster);
+        return;
+    }
     match fields.lonlat() {
         Some(Ok(lonlat)) => header.lonlat = Some(lonlat),
         Some(Err(fault)) => header.fault = Some(fault),
@@ -30,6 +34,8 @@ pub(crate) fn apply(block: Option<Exif>, header: &mut PhotoHeader) {
     }
 }
 
+/// The `GeoKeyDirectoryTag` of OGC `GeoTIFF` 1.1.
+const GEO_KEYS: Tag = Tag(exif::Context::Tiff, 34_735);
 /// Width of a 35 mm film frame.
 const FILM_WIDTH_MM: f64 = 36.0;
 

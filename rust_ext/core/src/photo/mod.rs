@@ -61,6 +61,8 @@ pub enum Fault {
     BeyondLatitude,
     /// The longitude is beyond 180 degrees.
     BeyondLongitude,
+    /// The file is a map or scene (`GeoTIFF`), no photo.
+    Raster,
 }
 
 impl Fault {
@@ -72,6 +74,7 @@ impl Fault {
             Self::NoReferences => "no GPS hemisphere",
             Self::BeyondLatitude => "latitude beyond 90",
             Self::BeyondLongitude => "longitude beyond 180",
+            Self::Raster => "georeferenced raster",
         }
     }
 }

@@ -201,15 +201,16 @@ def _content(file: IO[bytes]) -> str:
 
 
 def _counted(folder: Path | None) -> int:
-    """Count the pairs of a pair table, or the tiles of a tile set or a folder of loose files."""
+    """Count pairs or photos of a table, or the tiles of a tile set or a folder of loose files."""
     if folder is None:
         return 0
     found = next(folder.rglob("dataset.json"), None)
     if found is not None:
         return int(json.loads(found.read_text("utf-8"))["counts"]["tiles"])
-    pairs = next(folder.glob("*.gair.json"), None)
-    if pairs is not None:
-        return int(json.loads(pairs.read_text("utf-8"))["report"]["pairs"])
+    manifest = next(folder.glob("*.gair.json"), None)
+    if manifest is not None:
+        report = json.loads(manifest.read_text("utf-8"))["report"]
+        return int(report["pairs"] if "pairs" in report else report["kept"])
     return sum(1 for _ in folder.rglob("*.tif"))
 
 

@@ -1,7 +1,7 @@
 //! What a photo file says of itself: EXIF position, heading and date, XMP heading, size.
 //!
-//! Of a JPEG the first 64 KB are read, where cameras put all of it, and more only if a large preview
-//! comes first; of the other formats what their tables of contents point to. No picture is decoded.
+//! Of a JPEG is read what comes before its pixels, in growing steps; of the other formats what their
+//! tables of contents point to. No picture is decoded.
 mod exif_fields;
 mod jpeg;
 mod sizes;
@@ -14,10 +14,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-/// How much of a file is read at first.
-pub const HEADER_BYTES: usize = 65_536;
-/// How much of a JPEG is read whose head is longer.
-const LONG_HEADER_BYTES: u64 = 4 << 20;
+/// How much of a file is read at first, and where it is no JPEG.
+const STEPS: [usize; 3] = [8 << 10, 64 << 10, 4 << 20];
+const HEADER_BYTES: usize = STEPS[1];
 /// TIFF files above this size, which the EXIF reader takes whole, are read to it.
 const TIFF_BYTES: u64 = 256 << 20;
 
@@ -89,22 +88,36 @@ pub fn read_header(path: &Path) -> Result<PhotoHeader> {
         source,
     };
     let mut file = File::open(path).map_err(io_error)?;
-    let mut bytes = Vec::new();
-    file.by_ref()
-        .take(HEADER_BYTES as u64)
-        .read_to_end(&mut bytes)
-        .map_err(io_error)?;
-    let whole = bytes.len() < HEADER_BYTES;
-    let header = if whole || jpeg::is_jpeg(&bytes) {
-        if !whole && jpeg::segments(&bytes).size.is_none() {
-            file.take(LONG_HEADER_BYTES)
-                .read_to_end(&mut bytes)
-                .map_err(io_error)?;
+    let mut bytes = Vec::with_capacity(STEPS[0]);
+    for step in STEPS {
+        let more = (step - bytes.len()) as u64;
+        file.by_ref()
+            .take(more)
+            .read_to_end(&mut bytes)
+            .map_err(io_error)?;
+        let whole = bytes.len() < step;
+        let done = if jpeg::is_jpeg(&bytes) {
+            jpeg::segments(&bytes).size.is_some()
+        } else {
+            step >= HEADER_BYTES
+        };
+        if whole {
+            return named(path, parse_header(&bytes));
         }
+        if done {
+            break;
+        }
+    }
+    let header = if jpeg::is_jpeg(&bytes) {
         parse_header(&bytes)
     } else {
         read_container(file, bytes).map_err(io_error)?
     };
+    named(path, header)
+}
+
+/// Adds the file to what is said of its content.
+fn named(path: &Path, header: Result<PhotoHeader>) -> Result<PhotoHeader> {
     header.map_err(|error| match error {
         Error::Malformed(what) => Error::Malformed(format!("{}: {what}", path.display())),
         other => other,

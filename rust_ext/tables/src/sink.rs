@@ -17,6 +17,8 @@ use std::sync::Arc;
 const FEW_VALUES: [&str; 5] = ["split", "source", "licence", "block", "reason"];
 /// Hashes: nothing makes them smaller but half a byte a digit, which is not worth the time.
 const HASHES: [&str; 2] = ["sample_id", "tile_id"];
+/// Columns whose least and greatest values spare no reader a row group.
+const WITHOUT_BOUNDS: [&str; 6] = ["sample_id", "tile_id", "x", "y", "edge_distance_m", "geometry"];
 
 /// A Parquet file in the making.
 pub(crate) struct ParquetSink {
@@ -108,6 +110,10 @@ fn properties(schema: &SchemaRef) -> Result<WriterProperties> {
     for field in schema.fields() {
         let column = ColumnPath::from(field.name().as_str());
         let name = field.name().as_str();
+        if WITHOUT_BOUNDS.contains(&name) {
+            let column = column.clone();
+            builder = builder.set_column_statistics_enabled(column, EnabledStatistics::None);
+        }
         if FEW_VALUES.contains(&name) {
             builder = builder.set_column_dictionary_enabled(column, true);
         } else if HASHES.contains(&name) {

@@ -18,7 +18,14 @@ const FEW_VALUES: [&str; 5] = ["split", "source", "licence", "block", "reason"];
 /// Hashes: nothing makes them smaller but half a byte a digit, which is not worth the time.
 const HASHES: [&str; 2] = ["sample_id", "tile_id"];
 /// Columns whose least and greatest values spare no reader a row group.
-const WITHOUT_BOUNDS: [&str; 6] = ["sample_id", "tile_id", "x", "y", "edge_distance_m", "geometry"];
+const WITHOUT_BOUNDS: [&str; 6] = [
+    "sample_id",
+    "tile_id",
+    "x",
+    "y",
+    "edge_distance_m",
+    "geometry",
+];
 
 /// A Parquet file in the making.
 pub(crate) struct ParquetSink {

@@ -23,12 +23,16 @@ impl Scale {
     /// Measures the scale at a point of a CRS, on the ellipsoid, by the ground between it and
     /// points `step` units away along x and y.
     pub fn measured(projection: &dyn Projection, [x, y]: [f64; 2], step: f64) -> Self {
+        if let Some(scale) = projection.point_scale(x, y) {
+            return Self::fixed([scale.recip(); 2]);
+        }
         let (lon, lat) = projection.inverse(x, y);
         let [a_degree_lon, a_degree_lat] = metres_a_degree(lat);
         let along = |dx: f64, dy: f64| {
             let (east, north) = projection.inverse(x + dx, y + dy);
             let turn = crate::projection::wrap_degrees(east - lon);
-            (turn * a_degree_lon).hypot((north - lat) * a_degree_lat) / step
+            let (across, along) = (turn * a_degree_lon, (north - lat) * a_degree_lat);
+            (across * across + along * along).sqrt() / step
         };
         Self::fixed([along(step, 0.0), along(0.0, step)])
     }

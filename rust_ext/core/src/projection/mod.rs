@@ -34,6 +34,12 @@ pub trait Projection: Sync {
     /// Returns the longitude and latitude in degrees of a projected point; NaN outside the domain.
     fn inverse(&self, x: f64, y: f64) -> (f64, f64);
 
+    /// Units of the map per metre on the ground at a projected point, where that is the same in all
+    /// directions and known without measuring.
+    fn point_scale(&self, _x: f64, _y: f64) -> Option<f64> {
+        None
+    }
+
     /// A full turn about the Earth in units of x, where x goes on round it: 360 for degrees.
     fn turn(&self) -> Option<f64> {
         None

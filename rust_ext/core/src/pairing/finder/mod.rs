@@ -101,7 +101,7 @@ impl TileFinder {
     /// [`Error::InvalidArgument`] for a tile without pixels, or a number that two tiles have.
     pub fn new(systems: Vec<TileSystem>) -> Result<Self> {
         let scales = scales_of(&systems)?;
-        let systems: Vec<System> = systems.into_iter().map(System::new).collect();
+        let systems: Vec<System> = systems.into_par_iter().map(System::new).collect();
         let mask = Mask::of(&systems);
         Ok(Self {
             systems,
@@ -119,12 +119,7 @@ impl TileFinder {
             .sum()
     }
 
-    /// Finds the tile of each point; where tiles overlap, the one with the nearest centre.
-    ///
-    /// A point on an edge that two tiles share belongs to the right or lower one in array order, so
-    /// to one tile; a point on an outer edge is inside. A NaN coordinate is outside.
-    ///
-    /// When `cancel` is set by another thread, it returns early and the rest is not looked up.
+    /// [`Self::locate_into`] with arrays of its own.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] where a CRS's transformation fails.
@@ -135,11 +130,38 @@ impl TileFinder {
             xy: vec![[0.0; 2]; lonlat.len()],
             edge_m: vec![0.0; lonlat.len()],
         };
-        located
-            .tile
-            .par_chunks_mut(CHUNK)
-            .zip(located.xy.par_chunks_mut(CHUNK))
-            .zip(located.edge_m.par_chunks_mut(CHUNK))
+        let Located { tile, xy, edge_m } = &mut located;
+        self.locate_into(lonlat, tile, xy, edge_m, cancel)?;
+        Ok(located)
+    }
+
+    /// Finds the tile of each point; where tiles overlap, the one with the nearest centre.
+    ///
+    /// A point on an edge that two tiles share belongs to the right or lower one in array order, so
+    /// to one tile; a point on an outer edge is inside. A NaN coordinate is outside. The arrays get
+    /// what [`Located`] says.
+    ///
+    /// When `cancel` is set by another thread, it returns early and the rest is not looked up.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] where an array differs in length, or a CRS's transformation
+    /// fails.
+    pub fn locate_into(
+        &self,
+        lonlat: &[[f64; 2]],
+        tile: &mut [i64],
+        xy: &mut [[f64; 2]],
+        edge_m: &mut [f64],
+        cancel: &AtomicBool,
+    ) -> Result<()> {
+        if [tile.len(), xy.len(), edge_m.len()] != [lonlat.len(); 3] {
+            return Err(Error::InvalidArgument(
+                "points and what is told of them differ in number".into(),
+            ));
+        }
+        tile.par_chunks_mut(CHUNK)
+            .zip(xy.par_chunks_mut(CHUNK))
+            .zip(edge_m.par_chunks_mut(CHUNK))
             .zip(lonlat.par_chunks(CHUNK))
             .for_each_init(Scratch::default, |scratch, (((tile, xy), edge), points)| {
                 if cancel.load(Ordering::Relaxed) {
@@ -152,8 +174,7 @@ impl TileFinder {
                     };
                 }
             });
-        self.check()?;
-        Ok(located)
+        self.check()
     }
 
     /// Chooses tiles for points, on the calling thread.

@@ -3,8 +3,13 @@ use super::super::lattice::{EMPTY, Lattice, as_float};
 use super::System;
 use crate::projection::{Projection, wrap_degrees};
 
-/// Points along each edge of a block of tiles.
+/// Points along each edge of a block of tiles, and of one whose edges are nearly straight.
 const EDGE_POINTS: u32 = 8;
+const FEW_POINTS: u32 = 2;
+/// Up to this many degrees, and away from the poles, a block's edges are nearly straight: between
+/// two of its few points one bends by a thousandth of its length, far less than [`SHARE`].
+const STRAIGHT: f64 = 1.0;
+const STEEP: f64 = 75.0;
 /// A box is widened by this share of its size, and this much: edges are curves between points.
 const SHARE: f64 = 0.03;
 const DEGREES: f64 = 1e-3;
@@ -43,7 +48,7 @@ pub(super) fn largest(systems: &[System]) -> f64 {
                 first: [first % cols, first / cols],
                 counts: [1, 1],
             };
-            match reach(&*system.projection, lattice, one) {
+            match reach(&*system.projection, lattice, one, EDGE_POINTS) {
                 Reach::Box([_, south, _, north]) => north - south,
                 Reach::Unknown => 180.0,
             }
@@ -57,15 +62,16 @@ pub(super) fn reaches(system: &System, lattice: usize, cells_a_degree: usize) ->
     let lattice = &system.lattices[lattice];
     let most = CELLS / as_float(cells_a_degree);
     let mut found = Vec::new();
-    let mut open = vec![Block {
+    let whole = Block {
         first: [0, 0],
         counts: lattice.counts,
-    }];
-    while let Some(block) = open.pop() {
+    };
+    let mut open = vec![(whole, EDGE_POINTS)];
+    while let Some((block, edge_points)) = open.pop() {
         if !occupied(lattice, block) {
             continue;
         }
-        let reach = reach(&*system.projection, lattice, block);
+        let reach = reach(&*system.projection, lattice, block, edge_points);
         let small = match reach {
             Reach::Box([west, south, east, north]) => (east - west).max(north - south) <= most,
             Reach::Unknown => false,
@@ -73,10 +79,25 @@ pub(super) fn reaches(system: &System, lattice: usize, cells_a_degree: usize) ->
         if small || block.counts == [1, 1] {
             found.push(reach);
         } else {
-            open.extend(block.halves());
+            let points = reach.points_of_parts();
+            open.extend(block.halves().map(|half| (half, points)));
         }
     }
     found
+}
+
+impl Reach {
+    /// How many points along each edge do for the parts of a block.
+    fn points_of_parts(self) -> u32 {
+        match self {
+            Self::Box([west, south, east, north])
+                if (east - west).max(north - south) <= STRAIGHT && north.max(-south) <= STEEP =>
+            {
+                FEW_POINTS
+            }
+            _ => EDGE_POINTS,
+        }
+    }
 }
 
 impl Block {
@@ -102,8 +123,9 @@ fn occupied(lattice: &Lattice, block: Block) -> bool {
 }
 
 /// The box around the outline of a block.
-fn reach(projection: &dyn Projection, lattice: &Lattice, block: Block) -> Reach {
-    let (mut lons, mut lats): (Vec<f64>, Vec<f64>) = outline(lattice, block).unzip();
+fn reach(projection: &dyn Projection, lattice: &Lattice, block: Block, edge_points: u32) -> Reach {
+    let outline = outline(lattice, block, edge_points);
+    let (mut lons, mut lats): (Vec<f64>, Vec<f64>) = outline.unzip();
     projection.inverse_all(&mut lons, &mut lats);
     if lons.iter().chain(&lats).any(|value| !value.is_finite()) {
         return Reach::Unknown;
@@ -131,15 +153,15 @@ fn reach(projection: &dyn Projection, lattice: &Lattice, block: Block) -> Reach 
 }
 
 /// Points of the CRS around a block, in order.
-fn outline(lattice: &Lattice, block: Block) -> impl Iterator<Item = (f64, f64)> {
+fn outline(lattice: &Lattice, block: Block, edge_points: u32) -> impl Iterator<Item = (f64, f64)> {
     let low = [0, 1].map(|axis| as_float(block.first[axis]) * lattice.step[axis]);
     let size = [0, 1]
         .map(|axis| as_float(block.counts[axis] - 1) * lattice.step[axis] + lattice.size[axis]);
     let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
     (0..4).flat_map(move |side| {
         let (from, to) = (corners[side], corners[(side + 1) % 4]);
-        (0..EDGE_POINTS).map(move |step| {
-            let t = f64::from(step) / f64::from(EDGE_POINTS);
+        (0..edge_points).map(move |step| {
+            let t = f64::from(step) / f64::from(edge_points);
             let [u, v] = [0, 1].map(|axis| from[axis] + t * (to[axis] - from[axis]));
             lattice
                 .affine

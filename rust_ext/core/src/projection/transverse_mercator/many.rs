@@ -121,27 +121,6 @@ fn near(map: &TransverseMercator, lon: f64, lat: f64) -> (f64, f64) {
 
 const _: () = assert!(MAX_HEIGHT < MAX_ETA);
 
-impl TransverseMercator {
-    /// `sinh` and `cosh` of `e atanh(e sin(lat))`, which is below 0.0068.
-    #[allow(clippy::inline_always)] // part of a kernel
-    #[inline(always)]
-    fn lift(&self, sin: f64) -> (f64, f64) {
-        let e = self.eccentricity;
-        let square = e * e * sin * sin;
-        let atanh = 1.0
-            + square
-                * (1.0 / 3.0
-                    + square
-                        * (1.0 / 5.0
-                            + square * (1.0 / 7.0 + square * (1.0 / 9.0 + square * (1.0 / 11.0)))));
-        let q = e * e * sin * atanh;
-        let q2 = q * q;
-        let sinh = q * (1.0 + q2 * (1.0 / 6.0 + q2 * (1.0 / 120.0 + q2 * (1.0 / 5040.0))));
-        let cosh = 1.0 + q2 * (0.5 + q2 * (1.0 / 24.0 + q2 * (1.0 / 720.0)));
-        (sinh, cosh)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

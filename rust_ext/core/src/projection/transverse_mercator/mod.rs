@@ -69,11 +69,30 @@ impl TransverseMercator {
         }
     }
 
+    /// `sinh` and `cosh` of `e atanh(e sin(lat))`, which is below 0.0068.
+    #[allow(clippy::inline_always)] // part of the loop over arrays
+    #[inline(always)]
+    fn lift(&self, sin: f64) -> (f64, f64) {
+        let e = self.eccentricity;
+        let square = e * e * sin * sin;
+        let atanh = 1.0
+            + square
+                * (1.0 / 3.0
+                    + square
+                        * (1.0 / 5.0
+                            + square * (1.0 / 7.0 + square * (1.0 / 9.0 + square * (1.0 / 11.0)))));
+        let q = e * e * sin * atanh;
+        let q2 = q * q;
+        let sinh = q * (1.0 + q2 * (1.0 / 6.0 + q2 * (1.0 / 120.0 + q2 * (1.0 / 5040.0))));
+        let cosh = 1.0 + q2 * (0.5 + q2 * (1.0 / 24.0 + q2 * (1.0 / 720.0)));
+        (sinh, cosh)
+    }
+
     /// Equation 7: the tangent of the conformal latitude.
     fn conformal_tangent(&self, tau: f64) -> f64 {
-        let secant = tau.hypot(1.0);
-        let sigma = (self.eccentricity * (self.eccentricity * tau / secant).atanh()).sinh();
-        tau * sigma.hypot(1.0) - sigma * secant
+        let secant = secant_of(tau);
+        let (sinh, cosh) = self.lift(tau / secant);
+        tau * cosh - sinh * secant
     }
 
     /// Equations 19-21: the geographic tangent of a conformal one, by Newton's method.
@@ -86,10 +105,37 @@ impl TransverseMercator {
         for _ in 0..NEWTON_STEPS {
             let value = self.conformal_tangent(tau);
             let slope =
-                (1.0 - e2) * tau.hypot(1.0) * value.hypot(1.0) / (1.0 + (1.0 - e2) * tau * tau);
+                (1.0 - e2) * secant_of(tau) * secant_of(value) / (1.0 + (1.0 - e2) * tau * tau);
             tau += (conformal - value) / slope;
         }
         tau
+    }
+
+    /// Equations 15 to 18: back to the sphere; none far outside the domain.
+    fn on_sphere(&self, x: f64, y: f64) -> Option<OnSphere> {
+        let xi = (y - self.false_northing) / self.scaled_radius;
+        let eta = (x - self.false_easting) / self.scaled_radius;
+        if eta.is_nan() || eta.abs() > MAX_ETA {
+            return None;
+        }
+        let (sin, cos) = (2.0 * xi).sin_cos();
+        let double = Doubled {
+            sin,
+            cos,
+            sinh: (2.0 * eta).sinh(),
+            cosh: (2.0 * eta).cosh(),
+        };
+        let (d_xi, d_eta) = series(&self.beta, &double);
+        let (sin_xi, cos_xi) = (xi - d_xi).sin_cos();
+        let sinh_eta = (eta - d_eta).sinh();
+        let reach2 = sinh_eta * sinh_eta + cos_xi * cos_xi;
+        Some(OnSphere {
+            sinh_eta,
+            cos_xi,
+            reach2,
+            tau: sin_xi / reach2.sqrt(),
+            double,
+        })
     }
 }
 
@@ -124,25 +170,41 @@ impl Projection for TransverseMercator {
     }
 
     fn inverse(&self, x: f64, y: f64) -> (f64, f64) {
-        let xi = (y - self.false_northing) / self.scaled_radius;
-        let eta = (x - self.false_easting) / self.scaled_radius;
-        if eta.is_nan() || eta.abs() > MAX_ETA {
+        let Some(point) = self.on_sphere(x, y) else {
             return (f64::NAN, f64::NAN);
-        }
-        let (sin, cos) = (2.0 * xi).sin_cos();
-        let double = Doubled {
-            sin,
-            cos,
-            sinh: (2.0 * eta).sinh(),
-            cosh: (2.0 * eta).cosh(),
         };
-        let (d_xi, d_eta) = series(&self.beta, &double);
-        let (sin_xi, cos_xi) = (xi - d_xi).sin_cos();
-        let sinh_eta = (eta - d_eta).sinh();
-        let tau = self.geographic_tangent(sin_xi / sinh_eta.hypot(cos_xi));
-        let lon = self.central_meridian + sinh_eta.atan2(cos_xi).to_degrees();
+        let lon = self.central_meridian + point.sinh_eta.atan2(point.cos_xi).to_degrees();
+        let tau = self.geographic_tangent(point.tau);
         (wrap_degrees(lon), tau.atan().to_degrees())
     }
+
+    /// Equations 25, 27 and 28 of the source, from the map's side.
+    fn point_scale(&self, x: f64, y: f64) -> Option<f64> {
+        let point = self.on_sphere(x, y)?;
+        let tau = self.geographic_tangent(point.tau);
+        let e2 = self.eccentricity * self.eccentricity;
+        let of_sphere = (1.0 + (1.0 - e2) * tau * tau) * point.reach2;
+        let (real, imag) = slope(&self.beta, &point.double);
+        let stretch2 = (1.0 - real) * (1.0 - real) + imag * imag;
+        Some(self.scaled_radius / SEMI_MAJOR_M * (of_sphere / stretch2).sqrt())
+    }
+}
+
+/// A point of the map on the sphere of conformal latitudes.
+struct OnSphere {
+    sinh_eta: f64,
+    cos_xi: f64,
+    /// The sum of the squares of these.
+    reach2: f64,
+    /// The tangent of the conformal latitude.
+    tau: f64,
+    /// The point on the map.
+    double: Doubled,
+}
+
+/// The secant of an angle by its tangent, which is below 1e17: its square does not overflow.
+fn secant_of(tangent: f64) -> f64 {
+    (1.0 + tangent * tangent).sqrt()
 }
 
 /// Circular functions of 2 xi and hyperbolic ones of 2 eta.
@@ -157,6 +219,34 @@ struct Doubled {
 #[allow(clippy::inline_always)] // part of the loop over arrays
 #[inline(always)]
 fn series(coefficients: &[f64; ORDER], double: &Doubled) -> (f64, f64) {
+    let (near, _) = recurrence(coefficients, double);
+    let (sin_real, sin_imag) = (double.sin * double.cosh, double.cos * double.sinh);
+    (
+        near.0 * sin_real - near.1 * sin_imag,
+        near.0 * sin_imag + near.1 * sin_real,
+    )
+}
+
+/// Sums `2 j c_j cos(2 j zeta)`, the slope of [`series`].
+fn slope(coefficients: &[f64; ORDER], double: &Doubled) -> (f64, f64) {
+    let mut slopes = *coefficients;
+    let mut order = 0.0;
+    for slope in &mut slopes {
+        order += 2.0;
+        *slope *= order;
+    }
+    let (near, far) = recurrence(&slopes, double);
+    let (cos_real, cos_imag) = (double.cos * double.cosh, -double.sin * double.sinh);
+    (
+        near.0 * cos_real - near.1 * cos_imag - far.0,
+        near.0 * cos_imag + near.1 * cos_real - far.1,
+    )
+}
+
+/// The last two complex terms of Clenshaw's recurrence over multiples of `2 zeta`.
+#[allow(clippy::inline_always)] // part of the loop over arrays
+#[inline(always)]
+fn recurrence(coefficients: &[f64; ORDER], double: &Doubled) -> ((f64, f64), (f64, f64)) {
     let (real, imag) = (
         2.0 * double.cos * double.cosh,
         -2.0 * double.sin * double.sinh,
@@ -169,11 +259,7 @@ fn series(coefficients: &[f64; ORDER], double: &Doubled) -> (f64, f64) {
         );
         (near, far) = (next, near);
     }
-    let (sin_real, sin_imag) = (double.sin * double.cosh, double.cos * double.sinh);
-    (
-        near.0 * sin_real - near.1 * sin_imag,
-        near.0 * sin_imag + near.1 * sin_real,
-    )
+    (near, far)
 }
 
 #[cfg(test)]
@@ -188,6 +274,26 @@ mod tests {
         let (x, y) = zone.forward(15.0, 90.0);
         assert!((x - 500_000.0).abs() < 1e-6);
         assert!((y - 10_001_965.729_3 * 0.9996).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_scale_is_what_steps_on_the_map_measure() {
+        let zone = TransverseMercator::utm(33, true).expect("zone 33 exists");
+        let at = |x, y| zone.point_scale(x, y).expect("near the meridian");
+        assert!((at(500_000.0, 0.0) - 0.9996).abs() < 1e-12);
+        // Snyder 1987, equation 8-12: 1 on both sides some 180 km away
+        assert!((at(320_000.0, 0.0) - 1.0).abs() < 1e-5);
+        for (lon, lat) in [(16.5, 47.3), (9.0, -70.0), (14.99, 89.9), (27.0, 5.0)] {
+            let (x, y) = zone.forward(lon, lat);
+            let (_, above) = zone.forward(lon, lat + 1e-5);
+            let (x_above, _) = zone.forward(lon, lat + 1e-5);
+            let step = ((above - y).powi(2) + (x_above - x).powi(2)).sqrt();
+            let e2 = zone.eccentricity * zone.eccentricity;
+            let sin = f64::to_radians(lat + 5e-6).sin();
+            let radius = SEMI_MAJOR_M * (1.0 - e2) / (1.0 - e2 * sin * sin).powf(1.5);
+            let measured = step / (radius * 1e-5_f64.to_radians());
+            assert!((at(x, y) / measured - 1.0).abs() < 1e-6, "{lon} {lat}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gair_cli.geo.layouts import Layout
-from gair_cli.geo.pair_counts import ArrowTable, Looked, Written
+from gair_cli.geo.pair_counts import ArrowTable, Looked, TilesInUse, Written
 from gair_cli.geo.scene import Grid, Scene
 from gair_cli.records import Transform
 
@@ -211,8 +211,8 @@ class PairEngine:
     def compared(self) -> int:
         """End the comparison of rows of one id: how many repeat an earlier one."""
 
-    def surveyed(self) -> list[tuple[int, str]]:
-        """End the survey: number of the tile and split of all pairs."""
+    def surveyed(self) -> TilesInUse:
+        """End the survey: the tiles in use."""
 
     def give_way(self, pairs: Sequence[tuple[int, str]]) -> None:
         """Say which pairs are left out, by number of the tile and split."""
@@ -220,8 +220,8 @@ class PairEngine:
     def take(self) -> list[tuple[ArrowTable, ArrowTable | None]]:
         """Take the pairs and rejected photos that no file takes."""
 
-    def written(self) -> tuple[Written, list[tuple[int, str]]]:
-        """Work on the last rows: counts, and number of the tile and split of all pairs."""
+    def written(self) -> tuple[Written, TilesInUse]:
+        """Work on the last rows: counts, and the tiles in use."""
 
     def close(self, metadata: Sequence[tuple[str, str]]) -> bool:
         """End the files, with texts of the pair table; whether rejected photos have one."""

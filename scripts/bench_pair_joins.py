@@ -36,7 +36,7 @@ def lonlat_of(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ours(points: Path, tiles: Path) -> Join:
-    """Join by gair."""
+    """Join by gair, a million points at a time."""
     import polars as pl  # noqa: PLC0415
 
     from gair_cli.geo.locator import TileLocator  # noqa: PLC0415
@@ -45,7 +45,13 @@ def ours(points: Path, tiles: Path) -> Join:
     there = set(pl.read_parquet_schema(tiles))
     index = pl.read_parquet(tiles, columns=[name for name in TILE_COLUMNS if name in there])
     lonlat = np.stack(lonlat_of(points), axis=1)
-    return lambda: int(TileLocator(index).locate(lonlat).inside.sum())
+
+    def join() -> int:
+        tiles = TileLocator(index)
+        parts = (lonlat[start : start + CHUNK] for start in range(0, len(lonlat), CHUNK))
+        return sum(int(tiles.locate(part).inside.sum()) for part in parts)
+
+    return join
 
 
 def polygons(tiles: Path) -> Any:
@@ -145,6 +151,7 @@ def _converted(connection: Any, tiles: Path) -> bool:
 
 def sedonadb(points: Path, tiles: Path) -> Join:
     """SedonaDB."""
+    import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
     import sedonadb as sedona_db  # noqa: PLC0415
 
@@ -161,7 +168,8 @@ def sedonadb(points: Path, tiles: Path) -> Join:
             "SELECT point, tile_id FROM points JOIN tiles ON "
             "ST_Within(ST_SetSRID(ST_Point(lon, lat), 4326), geometry)"
         )
-        return int(pairs.to_arrow_table().num_rows)
+        batches = pa.RecordBatchReader.from_stream(pairs)
+        return sum(batch.num_rows for batch in batches)
 
     return join
 
@@ -196,7 +204,7 @@ def sedonadb_file(points: Path, tiles: Path, output: Path) -> Join:
             "SELECT photo_id, tile_id, lon, lat FROM points JOIN tiles ON "
             "ST_Within(ST_SetSRID(ST_Point(lon, lat), 4326), geometry)"
         )
-        pairs.to_parquet(str(output), compression="zstd")
+        pairs.to_parquet(str(output), compression="zstd(1)")
         return _rows(output)
 
     return join

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Looked(TypedDict):
@@ -33,3 +37,7 @@ class ArrowTable(Protocol):
     """A table that exports an Arrow stream."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+TilesInUse = tuple["NDArray[np.uint32]", list[str]]
+"""Numbers of tiles (T,) that pairs are of, and the split of each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import polars as pl
+import numpy as np
 
 from gair_cli.errors import DataError
 from gair_cli.geo.blocks import SPLITS
@@ -17,11 +17,10 @@ from gair_cli.geo.tables import check_bad, refuse_beyond
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
+    import polars as pl
 
     from gair_cli import _rust
-    from gair_cli.geo.pair_counts import Looked, Written
+    from gair_cli.geo.pair_counts import Looked, TilesInUse, Written
     from gair_cli.geo.pair_options import PairingOptions
     from gair_cli.geo.pair_plan import TileFacts
     from gair_cli.geo.photo_source import PhotoSource
@@ -85,7 +84,7 @@ class PairRun:
     options: PairingOptions
     max_bad: float | None = None
     progress: Progress = field(default=no_progress)
-    _used: list[tuple[int, str]] = field(default_factory=list)
+    _used: list[TilesInUse] = field(default_factory=list)
 
     def look(self) -> None:
         """Look at all rows, before anything is written.
@@ -132,15 +131,16 @@ class PairRun:
         used = self._surveyed()
         if not separates:
             return
-        rows, names = _columns(used)
+        rows, names = used
         if not len(rows):
             return
         out = yielding_tiles(self.tiles.index[rows], names, buffer_m=options.buffer_m or 0.0)
-        self.engine.give_way([pair for pair, gone in zip(used, out.tolist(), strict=True) if gone])
+        gone = np.flatnonzero(out).tolist()
+        self.engine.give_way([(int(rows[at]), names[at]) for at in gone])
         if options.max_photos or options.per_tile:
             self._surveyed()  # among the pairs that are left
 
-    def _surveyed(self) -> list[tuple[int, str]]:
+    def _surveyed(self) -> TilesInUse:
         self._pass("survey")
         return self.engine.surveyed()
 
@@ -170,15 +170,15 @@ class PairRun:
         written, used = self.engine.written()
         if drain is not None:
             drain(self.engine)
-        self._used[:] = used
+        self._used[:] = [used]
         return self._report(written, used)
 
     def tiles_in_use(self) -> tuple[pl.DataFrame, list[str]]:
-        """Return the tiles that were written pairs of, and the split of each.
+        """Return the tiles that `write` wrote pairs of, and the split of each.
 
         A tile with photos of several splits is there once for each.
         """
-        rows, names = _columns(self._used)
+        rows, names = self._used[0]
         return self.tiles.index[rows], names
 
     def _pass(self, phase: str, progress: Progress | None = None) -> None:
@@ -190,33 +190,32 @@ class PairRun:
             hint = "fill the id column" if no_id else "mend the row, or name other columns"
             raise DataError(f"{self.source.name}: {error}", hint=hint) from error
 
-    def _report(self, written: Written, used: list[tuple[int, str]]) -> PairReport:
+    def _report(self, written: Written, used: TilesInUse) -> PairReport:
         options, tiles = self.options, self.tiles
-        rows, names = _columns(used)
+        rows, names = used
+        once, counts = np.unique(rows, return_counts=True)
         shared = 0
         if len(rows) and not options.separates:
             shared = int(shared_tiles(tiles.index[rows], names).sum())
         by_column = options.block_column is not None
+        blocks = {tiles.blocks[row] for row in once.tolist()}
         bad = sum(count for (_, at_fault), count in written["rejected"] if at_fault)
         order = [*SPLITS, *sorted(set(written["splits"]) - set(SPLITS))]
         return PairReport(
             photos=written["rows"] - written["repeated"] - bad,
             pairs=written["pairs"],
-            tiles_used=len(set(rows.tolist())),
+            tiles_used=len(once),
             splits={name: written["splits"].get(name, 0) for name in order},
-            blocks=written["blocks"] if by_column else len({tiles.blocks[row] for row in rows}),
+            blocks=written["blocks"]
+            if by_column
+            else len({tiles.blocks[row] for row in once.tolist()}),
             block=tiles.block,
             rejected=dict(
                 sorted((t, n) for (t, at_fault), n in written["rejected"] if not at_fault)
             ),
             shared_tiles=shared,
-            split_tiles=int((pl.Series(rows).value_counts()["count"] > 1).sum()),
+            split_tiles=int((counts > 1).sum()),
             bad=bad,
             repeated=written["repeated"],
             bounds=written["bounds"],
         )
-
-
-def _columns(used: list[tuple[int, str]]) -> tuple[NDArray[np.int64], list[str]]:
-    rows = pl.Series([tile for tile, _ in used], dtype=pl.Int64).to_numpy()
-    return rows, [split for _, split in used]

@@ -5,20 +5,20 @@ use arrow::array::RecordBatch;
 use gair_core::pairing::Choice;
 use gair_tables::{
     Cap, ColumnSpec, Columns, Description, Engine, Error, Filters, Heading, Kind, PairPlan, Phase,
-    Reason, SplitSource, Tiles,
+    Reason, SplitSource, Tiles, Used,
 };
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 use pyo3_arrow::PyTable;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tile number and name of the split.
-type TileSplits = Vec<(u32, String)>;
+/// Numbers of tiles (T,), and the name of the split of each.
+type TilesInUse<'py> = (Bound<'py, PyArray1<u32>>, Vec<Bound<'py, PyString>>);
 
 fn to_python(error: Error) -> PyErr {
     match error {
@@ -287,14 +287,14 @@ impl PairEngine {
             .map_err(to_python)
     }
 
-    /// End the survey: tile and split of all pairs.
-    fn surveyed(&self, py: Python<'_>) -> PyResult<TileSplits> {
-        py.detach(|| self.locked(Engine::surveyed))
-            .map_err(to_python)
+    /// End the survey: the tiles in use.
+    fn surveyed<'py>(&self, py: Python<'py>) -> PyResult<TilesInUse<'py>> {
+        let used = py.detach(|| self.locked(Engine::surveyed));
+        Ok(in_use(py, used.map_err(to_python)?))
     }
 
     /// Say which pairs give way, by tile and split.
-    fn give_way(&self, pairs: TileSplits) {
+    fn give_way(&self, pairs: Vec<(u32, String)>) {
         self.locked(|engine| engine.give_way(&pairs));
     }
 
@@ -310,15 +310,10 @@ impl PairEngine {
             .collect()
     }
 
-    /// Work on the last batches: counts, and tile and split of all pairs.
-    fn written<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyDict>, TileSplits)> {
-        let (written, used, names) = py
-            .detach(|| {
-                self.locked(|engine| {
-                    let (written, used) = engine.written()?;
-                    Ok((written, used, engine.split_names()))
-                })
-            })
+    /// Work on the last batches: counts, and the tiles in use.
+    fn written<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyDict>, TilesInUse<'py>)> {
+        let (written, used) = py
+            .detach(|| self.locked(Engine::written))
             .map_err(to_python)?;
         let text = |reason: &Reason| (reason.text(), reason.is_bad());
         let rejected: Vec<((&str, bool), u64)> = written
@@ -326,7 +321,8 @@ impl PairEngine {
             .iter()
             .map(|(reason, count)| (text(reason), *count))
             .collect();
-        let splits: BTreeMap<String, u64> = names.into_iter().zip(written.splits).collect();
+        let names = used.names.iter().cloned();
+        let splits: BTreeMap<String, u64> = names.zip(written.splits).collect();
         let found = PyDict::new(py);
         found.set_item("rows", written.rows)?;
         found.set_item("pairs", written.pairs)?;
@@ -335,7 +331,7 @@ impl PairEngine {
         found.set_item("splits", splits)?;
         found.set_item("bounds", written.bounds.map(|b| (b[0], b[1], b[2], b[3])))?;
         found.set_item("blocks", written.blocks)?;
-        Ok((found, used))
+        Ok((found, in_use(py, used)))
     }
 
     /// End the files, with texts of the whole pair table; whether rejected photos have one.
@@ -358,6 +354,15 @@ impl PairEngine {
     fn locked<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> T {
         work(&mut self.engine.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Hands the tiles in use to Python: names of splits are few, and each is one object.
+fn in_use(py: Python<'_>, used: Used) -> TilesInUse<'_> {
+    let names = used.names.iter().map(|name| PyString::new(py, name));
+    let names: Vec<_> = names.collect();
+    let splits = used.splits.iter();
+    let splits = splits.map(|split| names[usize::from(*split)].clone());
+    (PyArray1::from_vec(py, used.tiles), splits.collect())
 }
 
 /// Describe a Parquet or Arrow file: (column, kind of type), (key, text).

@@ -52,6 +52,17 @@ pub struct Written {
     pub blocks: u64,
 }
 
+/// The tiles that pairs are of: each with a split, by position in the names.
+#[derive(Debug, Clone, Default)]
+pub struct Used {
+    /// Numbers of tiles.
+    pub tiles: Vec<u32>,
+    /// The split of each.
+    pub splits: Vec<u16>,
+    /// The names of splits.
+    pub names: Vec<String>,
+}
+
 /// One pairing of one table.
 #[derive(Debug)]
 pub struct Engine {
@@ -213,13 +224,13 @@ impl Engine {
         Ok(self.known.repeated.len())
     }
 
-    /// Ends the survey: tile and name of the split of all pairs.
+    /// Ends the survey: the tiles in use.
     ///
     /// # Errors
     /// As [`Engine::read`].
-    pub fn surveyed(&mut self) -> Result<Vec<(u32, String)>> {
+    pub fn surveyed(&mut self) -> Result<Used> {
         let Work::Pairs(mut pairs) = std::mem::replace(&mut self.work, Work::Idle) else {
-            return Ok(Vec::new());
+            return Ok(Used::default());
         };
         pairs.wave(&self.plan, &self.known, &self.outputs)?;
         self.known.selected = pairs.caps.take().map(Caps::finish);
@@ -251,13 +262,13 @@ impl Engine {
         }
     }
 
-    /// Works on the last batches: what was written, and tile and name of the split of all pairs.
+    /// Works on the last batches: what was written, and the tiles in use.
     ///
     /// # Errors
     /// As [`Engine::read`].
-    pub fn written(&mut self) -> Result<(Written, Vec<(u32, String)>)> {
+    pub fn written(&mut self) -> Result<(Written, Used)> {
         let Work::Pairs(pairs) = &mut self.work else {
-            return Ok((Written::default(), Vec::new()));
+            return Ok((Written::default(), Used::default()));
         };
         pairs.wave(&self.plan, &self.known, &self.outputs)?;
         let tally = pairs.tally.clone();
@@ -271,15 +282,6 @@ impl Engine {
             blocks: pairs.blocks.len() as u64,
         };
         Ok((written, pairs.used()))
-    }
-
-    /// The names of splits, by number.
-    #[must_use]
-    pub fn split_names(&self) -> Vec<String> {
-        match &self.work {
-            Work::Pairs(pairs) => pairs.past.splits.names.clone(),
-            _ => self.plan.splits.clone(),
-        }
     }
 
     /// Ends the files, with texts of the whole pair table; true where rejected photos have one.
@@ -318,10 +320,13 @@ impl Pairs {
         }
     }
 
-    fn used(&self) -> Vec<(u32, String)> {
-        let name = |split: u16| self.past.splits.names[usize::from(split)].clone();
-        let used = self.used.all().into_iter();
-        used.map(|(tile, split)| (tile, name(split))).collect()
+    fn used(&self) -> Used {
+        let (tiles, splits) = self.used.all().into_iter().unzip();
+        Used {
+            tiles,
+            splits,
+            names: self.past.splits.names.clone(),
+        }
     }
 
     /// Works on the batches that wait.

@@ -22,7 +22,7 @@ mod sink;
 mod thinning;
 
 pub use columns::{ColumnSpec, Columns, Kind};
-pub use engine::{Engine, Phase, Written};
+pub use engine::{Engine, Phase, Used, Written};
 pub use error::{Error, Result};
 pub use filters::{Filters, Heading};
 pub use look::Looked;

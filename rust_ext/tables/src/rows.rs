@@ -18,6 +18,8 @@ const MS_A_DAY: f64 = 86_400_000.0;
 /// Little-endian, a point.
 const WKB_POINT: [u8; 5] = [1, 1, 0, 0, 0];
 const WKB_BYTES: usize = 21;
+/// Hexadecimal digits of a sample id.
+const DIGITS: usize = 16;
 
 /// What the pair table says of photos that have no such column.
 fn absent(name: &str) -> Option<DataType> {
@@ -35,10 +37,11 @@ fn absent(name: &str) -> Option<DataType> {
 /// [`Error::Data`] where a column to write is neither known nor the photos'.
 pub(crate) fn pairs(plan: &PairPlan, past: &Past, placed: &Placed) -> Result<RecordBatch> {
     let photos = UInt32Array::from(placed.matches.point.clone());
+    let tile_ids = tile_ids(plan, placed)?;
     let mut fields = Vec::new();
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for name in &plan.output {
-        let array = match made(name, plan, past, placed)? {
+        let array = match made(name, plan, past, placed, &tile_ids)? {
             Some(array) => array,
             None => carried(name, placed, &photos)?,
         };
@@ -49,14 +52,17 @@ pub(crate) fn pairs(plan: &PairPlan, past: &Past, placed: &Placed) -> Result<Rec
 }
 
 /// A column that pairing makes.
-fn made(name: &str, plan: &PairPlan, past: &Past, placed: &Placed) -> Result<Option<ArrayRef>> {
+fn made(
+    name: &str,
+    plan: &PairPlan,
+    past: &Past,
+    placed: &Placed,
+    tile_ids: &StringArray,
+) -> Result<Option<ArrayRef>> {
     let found = &placed.matches;
     let array: ArrayRef = match name {
-        "sample_id" => Arc::new(sample_ids(plan, placed)?),
-        "tile_id" => {
-            let ids = found.tile.iter().map(|tile| plan.tiles.ids.get(*tile));
-            Arc::new(texts(ids, found.tile.len(), 16))
-        }
+        "sample_id" => Arc::new(sample_ids(placed, tile_ids)?),
+        "tile_id" => Arc::new(tile_ids.clone()),
         "x" => Arc::new(Float64Array::from(found.x.clone())),
         "y" => Arc::new(Float64Array::from(found.y.clone())),
         "edge_distance_m" => Arc::new(Float32Array::from(found.edge_m.clone())),
@@ -95,17 +101,44 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>, count: usize, length: usize) 
     builder.finish()
 }
 
-fn sample_ids(plan: &PairPlan, placed: &Placed) -> Result<StringArray> {
-    let ids = placed.photos.ids()?;
-    let pairs = placed.matches.point.iter().zip(&placed.matches.tile);
-    let mut builder = arrow::array::StringBuilder::with_capacity(pairs.len(), 16 * pairs.len());
-    let mut work = Vec::new();
-    for (photo, tile) in pairs {
-        let parts = [ids.value(*photo as usize), plan.tiles.ids.get(*tile)];
-        let digits = gair_core::hash::digits16(&parts, &mut work);
-        builder.append_value(std::str::from_utf8(&digits).unwrap_or_default());
+/// The ids of the pairs' tiles: fetched once, in a loop so short that many wait side by side.
+fn tile_ids(plan: &PairPlan, placed: &Placed) -> Result<StringArray> {
+    let tiles = &placed.matches.tile;
+    let mut bytes = Vec::with_capacity(16 * tiles.len());
+    let mut ends = Vec::with_capacity(tiles.len() + 1);
+    ends.push(0);
+    for tile in tiles {
+        bytes.extend_from_slice(plan.tiles.ids.get(*tile).as_bytes());
+        ends.push(offset(bytes.len())?);
     }
-    Ok(builder.finish())
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+    Ok(StringArray::try_new(
+        offsets,
+        Buffer::from_vec(bytes),
+        None,
+    )?)
+}
+
+/// A position in the texts of one batch.
+fn offset(bytes: usize) -> Result<i32> {
+    i32::try_from(bytes).map_err(|_| Error::Data("the ids of a batch exceed 2 GB".into()))
+}
+
+fn sample_ids(placed: &Placed, tile_ids: &StringArray) -> Result<StringArray> {
+    let ids = placed.photos.ids()?;
+    let photos = &placed.matches.point;
+    let mut bytes = Vec::with_capacity(DIGITS * photos.len());
+    let mut work = Vec::new();
+    for (photo, tile) in photos.iter().zip(tile_ids.iter()) {
+        let parts = [ids.value(*photo as usize), tile.unwrap_or_default()];
+        bytes.extend_from_slice(&gair_core::hash::digits16(&parts, &mut work));
+    }
+    let offsets = OffsetBuffer::<i32>::from_repeated_length(DIGITS, photos.len());
+    Ok(StringArray::try_new(
+        offsets,
+        Buffer::from_vec(bytes),
+        None,
+    )?)
 }
 
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // days as float32

@@ -12,6 +12,8 @@ use parquet::schema::types::ColumnPath;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 /// Columns that few values fill, so that a dictionary is worth its while.
 const FEW_VALUES: [&str; 5] = ["split", "source", "licence", "block", "reason"];
@@ -27,13 +29,19 @@ const WITHOUT_BOUNDS: [&str; 6] = [
     "geometry",
 ];
 
-/// A Parquet file in the making.
+/// Encoded row groups that may wait for the file.
+const AHEAD: usize = 4;
+
+/// A Parquet file in the making; a thread of its own writes what others encode.
 pub(crate) struct ParquetSink {
     path: PathBuf,
     schema: SchemaRef,
-    writer: SerializedFileWriter<File>,
     factory: ArrowRowGroupWriterFactory,
+    groups: Option<SyncSender<RowGroup>>,
+    thread: Option<JoinHandle<Written>>,
 }
+
+type Written = parquet::errors::Result<SerializedFileWriter<File>>;
 
 /// An encoded row group.
 pub(crate) type RowGroup = Vec<ArrowColumnChunk>;
@@ -57,11 +65,14 @@ impl ParquetSink {
         let file = File::create(path).map_err(|error| Error::file(path, error))?;
         let writer = SerializedFileWriter::new(file, root.root_schema_ptr(), properties);
         let writer = writer.map_err(failed)?;
+        let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema));
+        let (sender, receiver) = sync_channel(AHEAD);
         Ok(Self {
             path: path.to_owned(),
-            factory: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema)),
             schema,
-            writer,
+            factory,
+            groups: Some(sender),
+            thread: Some(std::thread::spawn(move || write_all(writer, receiver))),
         })
     }
 
@@ -83,29 +94,59 @@ impl ParquetSink {
         encode().map_err(|error| Error::file(&self.path, error))
     }
 
-    /// Writes an encoded row group.
+    /// Hands an encoded row group to the file, behind those before it.
     pub(crate) fn append(&mut self, group: RowGroup) -> Result<()> {
-        let append = |writer: &mut SerializedFileWriter<File>| -> parquet::errors::Result<()> {
-            let mut rows = writer.next_row_group()?;
-            for chunk in group {
-                chunk.append_to_row_group(&mut rows)?;
-            }
-            rows.close().map(drop)
-        };
-        append(&mut self.writer).map_err(|error| Error::file(&self.path, error))
+        let sent = self
+            .groups
+            .as_ref()
+            .is_some_and(|to| to.send(group).is_ok());
+        if sent {
+            return Ok(());
+        }
+        self.finish().map(drop) // the thread has ended: with the error
     }
 
     /// Writes the footer with some texts of the whole file.
     pub(crate) fn close(mut self, metadata: &[(String, String)]) -> Result<()> {
+        let mut writer = self.finish()?;
         for (key, text) in metadata {
             let entry = KeyValue::new(key.clone(), text.clone());
-            self.writer.append_key_value_metadata(entry);
+            writer.append_key_value_metadata(entry);
         }
-        let closed = self.writer.close();
+        let closed = writer.close();
         closed
             .map(drop)
             .map_err(|error| Error::file(&self.path, error))
     }
+
+    /// Waits until all row groups are written.
+    fn finish(&mut self) -> Result<SerializedFileWriter<File>> {
+        self.groups = None;
+        let thread = self.thread.take().ok_or(Error::Broken)?;
+        let written = thread.join().map_err(|_| Error::Broken)?;
+        written.map_err(|error| Error::file(&self.path, error))
+    }
+}
+
+impl Drop for ParquetSink {
+    fn drop(&mut self) {
+        self.groups = None; // which ends the thread
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Writes row groups as they come.
+fn write_all(mut writer: SerializedFileWriter<File>, groups: Receiver<RowGroup>) -> Written {
+    for group in groups {
+        let mut rows = writer.next_row_group()?;
+        for chunk in group {
+            chunk.append_to_row_group(&mut rows)?;
+        }
+        rows.close()?;
+    }
+    Ok(writer)
 }
 
 fn properties(schema: &SchemaRef) -> Result<WriterProperties> {

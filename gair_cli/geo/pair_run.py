@@ -206,9 +206,7 @@ class PairRun:
             pairs=written["pairs"],
             tiles_used=len(once),
             splits={name: written["splits"].get(name, 0) for name in order},
-            blocks=written["blocks"]
-            if by_column
-            else len({tiles.blocks[row] for row in once.tolist()}),
+            blocks=written["blocks"] if by_column else len(blocks),
             block=tiles.block,
             rejected=dict(
                 sorted((t, n) for (t, at_fault), n in written["rejected"] if not at_fault)

@@ -32,6 +32,8 @@ class Batch:
         xy: (B, 2) float32 in [-1, 1], position inside the row's tile, or None without tiles.
         radius_m: (B,) float32, radius of the query in metres, 0 for the point itself; or None
             without tiles.
+        size_m: (T, 2) float32, width and height of each tile on the ground in metres, or None
+            without tiles.
         tile_of: (B,) int64 in [0, T), which tile of `rs` a row lies in, or None without tiles.
     """
 
@@ -42,6 +44,7 @@ class Batch:
     xy: Tensor | None = None
     radius_m: Tensor | None = None
     tile_of: Tensor | None = None
+    size_m: Tensor | None = None
 
     def __len__(self) -> int:
         """Return B, the number of rows."""

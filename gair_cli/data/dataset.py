@@ -7,16 +7,18 @@ never thrown out again, because with a shuffle no row is a better guess than ano
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import torch
 
-from gair_cli.data.augment import Augment, change_photos, draws, turn_tiles
+from gair_cli.data.augment import Augment, change_photos, displace, draws, turn_tiles
 from gair_cli.data.batch import Batch
 from gair_cli.errors import DataError
 from gair_cli.geo.coordinates import to_lonlat
+from gair_cli.geo.locator import tile_metres
 from gair_cli.geo.photos import read_jpeg
 from gair_cli.geo.tileset import decode_tile
 
@@ -67,6 +69,8 @@ class TrainingData:
         self._radius = index["h_accuracy_m"].fill_null(0).to_numpy().astype(np.float32)
         self._tile = _tile_rows(index, reader.tiles)
         self._places = _Places(reader.tiles)
+        measured = tile_metres(reader.tiles) if reader.has_tiles else np.zeros((0, 2))
+        self._size_m = measured.astype(np.float32)  # (T, 2)
         self.has_tile = index["tile_offset"].is_not_null().to_numpy()
         self.has_photo = index["photo_offset"].is_not_null().to_numpy()
         self._cache = _Cache(cache_mb * _MIB)
@@ -132,21 +136,24 @@ class TrainingData:
         tiles, first, tile_of = np.unique(self._tile[rows], return_index=True, return_inverse=True)
         rs = torch.stack([self._rs(int(row)) for row in rows[first]])
         where, at = torch.from_numpy(tile_of), torch.from_numpy(xy.astype(np.float32))
+        radius = torch.from_numpy(self._radius[rows])
+        size_m = torch.from_numpy(self._size_m[tiles])
+        if epoch is not None and self.augment.radii_m and self.has_photo[rows].all():
+            numbers = draws(batch.sample_ids, 2, seed=self.seed, epoch=epoch, purpose="radius")
+            radii = self.augment.radii_m
+            at, radius = displace(at, radius, size_m[where], radii=radii, numbers=numbers)
         if epoch is not None and self.augment.turn_tiles:
             ids = [f"tile {tile}" for tile in self.reader.tiles["tile_id"].gather(tiles)]
             numbers = draws(ids, 3, seed=self.seed, epoch=epoch, purpose="turn")
-            rs, at = turn_tiles(rs, at, where, numbers=numbers)
-        radius = torch.from_numpy(self._radius[rows])
-        return Batch(batch.lonlat, batch.sample_ids, rs, None, at, radius, where)
+            rs, at, size_m = turn_tiles(rs, at, where, size_m=size_m, numbers=numbers)
+        return replace(batch, rs=rs, xy=at, radius_m=radius, tile_of=where, size_m=size_m)
 
     def _with_photos(self, batch: Batch, rows: NDArray[np.int64], *, epoch: int | None) -> Batch:
         sv = torch.stack([self._sv(int(row)) for row in rows])
         if epoch is not None:
             numbers = draws(batch.sample_ids, 4, seed=self.seed, epoch=epoch, purpose="photo")
             sv = change_photos(sv, self.augment, numbers=numbers)
-        return Batch(
-            batch.lonlat, batch.sample_ids, batch.rs, sv, batch.xy, batch.radius_m, batch.tile_of
-        )
+        return replace(batch, sv=sv)
 
     def _rs(self, row: int) -> Tensor:
         return self._cache.get(("rs", int(self._tile[row])), lambda: self._read_tile(row))

@@ -14,31 +14,34 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import torch
 
-from gair_cli.embedding.extract import batches, tile_tokens
+from gair_cli.embedding.extract import batches, tile_field
 from gair_cli.embedding.towers import BATCH, rs_config
+from gair_cli.geo.locator import ground_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gair_cli.embedding.lattice import Lattice
     from gair_cli.embedding.scenes import Scene
+    from gair_cli.models.field import TileField
     from gair_cli.models.gair import GairModel
 
 Tile: TypeAlias = tuple[int, int]
 CACHE_BYTES: Final = 512 * 2**20
 QUERY_ROWS: Final = 16_384
+FINE_QUERY_ROWS: Final = 2_048
+"""A footprint has a dozen points, each of which reads all maps."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """A lattice tile: its tokens (1, E, h, w), or None without a valid pixel, and valid pixels."""
+    """A lattice tile, encoded, or None without a valid pixel, and its valid pixels."""
 
-    tokens: torch.Tensor | None
+    field: TileField | None
     valid: np.ndarray
 
     def nbytes(self) -> int:
-        held = 0 if self.tokens is None else self.tokens.numel() * self.tokens.element_size()
-        return held + self.valid.nbytes
+        return (0 if self.field is None else self.field.nbytes) + self.valid.nbytes
 
 
 @dataclass(slots=True)
@@ -102,23 +105,24 @@ class DenseField:
         """Add what one tile says, weighted, where it has a say."""
         total, weights, valid = sums
         rows = np.flatnonzero(self.lattice.holds(tile, pixels) & inside)
-        if encoded.tokens is None or not len(rows):
+        if encoded.field is None or not len(rows):
             return
         weight = self.lattice.weight(tile, pixels[rows])
         xy = self.lattice.position(tile, pixels[rows])
         valid[rows] |= _pixel_values(encoded.valid, xy)
         weights[rows] += weight
-        for start in range(0, len(rows), QUERY_ROWS):
-            part = slice(start, start + QUERY_ROWS)
-            read = self._query(encoded.tokens, xy[part], radius_m)
+        step = FINE_QUERY_ROWS if encoded.field.fine else QUERY_ROWS
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            read = self._query(encoded.field, xy[part], radius_m)
             scale = torch.from_numpy(weight[part].astype(np.float32)).to(self.device)
             total.index_add_(0, torch.from_numpy(rows[part]).to(self.device), read * scale[:, None])
 
-    def _query(self, tokens: torch.Tensor, xy: np.ndarray, radius_m: float) -> torch.Tensor:
+    def _query(self, field: TileField, xy: np.ndarray, radius_m: float) -> torch.Tensor:
         position = torch.from_numpy(xy.astype(np.float32)).to(self.device)
-        radius = torch.full((len(xy),), radius_m, device=self.device)
+        radius = torch.full((len(xy),), radius_m, device=self.device) if radius_m else None
         nowhere = torch.zeros(len(xy), dtype=torch.int64, device=self.device)
-        return self.model.localize(tokens, position, tile_of=nowhere, radius_m=radius).float()
+        return self.model.localize(field, position, tile_of=nowhere, radius_m=radius).float()
 
     def _encoded(self, tiles: Sequence[Tile]) -> list[_Encoded]:
         """Return tiles from the cache, encoding those that are not there."""
@@ -142,11 +146,21 @@ class DenseField:
         arrays = [self._pixels(tile) for tile in tiles]
         valid = [~np.isnan(array).all(axis=0) for array in arrays]
         used = [i for i, mask in enumerate(valid) if mask.any()]
-        tokens: dict[int, torch.Tensor] = {}
+        fields: dict[int, TileField] = {}
         if used:
-            made = tile_tokens(self.model, [arrays[i] for i in used], self.device)
-            tokens = {i: made[n : n + 1].clone() for n, i in enumerate(used)}
-        return [_Encoded(tokens.get(i), mask) for i, mask in enumerate(valid)]
+            sizes = self._sizes_m([tiles[i] for i in used])
+            made = tile_field(self.model, [arrays[i] for i in used], self.device, size_m=sizes)
+            fields = {i: made.take(n, n + 1) for n, i in enumerate(used)}
+        return [_Encoded(fields.get(i), mask) for i, mask in enumerate(valid)]
+
+    def _sizes_m(self, tiles: Sequence[Tile]) -> np.ndarray:
+        """Measure lattice tiles on the ground, (n, 2) metres."""
+        columns, rows = self.lattice.columns, self.lattice.rows
+        a, b, c, d, e, f = self.scene.transform
+        starts = [(float(columns.starts[i]), float(rows.starts[j])) for i, j in tiles]
+        moved = [(a, b, a * x + b * y + c, d, e, d * x + e * y + f) for x, y in starts]
+        sizes = np.full((len(tiles), 2), (columns.size, rows.size), np.uint32)
+        return ground_sizes(np.array(moved, np.float64), sizes, self.scene.crs)
 
     def _pixels(self, tile: Tile) -> np.ndarray:
         """Read a lattice tile (C, size, size); a scene smaller than it is reflected."""

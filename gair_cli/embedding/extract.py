@@ -31,6 +31,7 @@ from gair_cli.geo.photos import read_jpeg
 
 if TYPE_CHECKING:
     from gair_cli.geo.tileset import TileSet
+    from gair_cli.models.field import TileField
     from gair_cli.models.gair import GairModel
     from gair_cli.records import Modality, Space
 
@@ -297,15 +298,25 @@ def embed_tile_arrays(
     return out
 
 
-def tile_tokens(
-    model: GairModel, arrays: Sequence[np.ndarray], where: torch.device
-) -> torch.Tensor:
-    """Return the tokens (T, E, h, w) of T tiles (C, H, W); call inside `evaluating`."""
-    return model.encode_rs(rs_config(model).input.prepare_many(arrays).to(where))
+def tile_field(
+    model: GairModel, arrays: Sequence[np.ndarray], where: torch.device, *, size_m: np.ndarray
+) -> TileField:
+    """Return T tiles (C, H, W) encoded for reading at positions; call inside `evaluating`.
+
+    Args:
+        model: A model with a satellite tower.
+        arrays: T arrays, bands in the model's order.
+        where: The model's device.
+        size_m: (T, 2) width and height on the ground in metres.
+    """
+    prepared = rs_config(model).input.prepare_many(arrays).to(where)
+    sizes = torch.from_numpy(np.ascontiguousarray(size_m, dtype=np.float32))
+    return model.encode_tiles(prepared, size_m=sizes.to(where))
 
 
 def _tile_vectors(model: GairModel, arrays: Sequence[np.ndarray], space: Space) -> np.ndarray:
     where = next(iter(model.parameters())).device
-    pooled = model.pool_rs(tile_tokens(model, arrays, where))
+    tokens = model.encode_rs(rs_config(model).input.prepare_many(arrays).to(where))
+    pooled = model.pool_rs(tokens)
     vectors: np.ndarray = in_space(model, pooled, "rs", space)
     return vectors

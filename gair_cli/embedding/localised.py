@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from gair_cli.embedding.extract import Embedded, Progress, band_names, batches, empty, tile_tokens
+from gair_cli.embedding.extract import Embedded, Progress, band_names, batches, empty, tile_field
 from gair_cli.embedding.towers import BATCH, evaluating, in_space, require_tower
 from gair_cli.errors import UsageError
-from gair_cli.geo.locator import TileLocator
+from gair_cli.geo.locator import TileLocator, tile_metres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gair_cli.geo.tileset import TileSet
+    from gair_cli.models.field import TileField
     from gair_cli.models.gair import GairModel
     from gair_cli.records import Space
 
@@ -94,8 +95,9 @@ def embed_at(
             arrays = tiles.read(used.tolist(), bands=names)
             slot = np.searchsorted(used, located.row[rows])
             group = _Group(rows, slot, located.xy[rows].astype(np.float32), radius[rows])
-            tokens = tile_tokens(model, arrays, where)
-            result.vectors[rows] = _read_tokens(model, tokens, group, space)
+            sizes = tile_metres(tiles.index[used.tolist()])
+            field = tile_field(model, arrays, where, size_m=sizes)
+            result.vectors[rows] = _read_field(model, field, group, space)
             result.mark(rows[_void_pixels(arrays, group, tiles.info.nodata)], "nodata")
             _advance(progress, len(rows))
     return result
@@ -118,19 +120,26 @@ def _by_tiles(
         yield np.array(used), order[start:stop]
 
 
-def _read_tokens(model: GairModel, tokens: torch.Tensor, group: _Group, space: Space) -> np.ndarray:
-    """Query (T, E, h, w) tokens at a group's points; (n, D) float32."""
-    where, out = tokens.device, []
+def _read_field(model: GairModel, field: TileField, group: _Group, space: Space) -> np.ndarray:
+    """Query tiles at a group's points; (n, D) float32."""
+    where, out = field.device, []
     for start in range(0, len(group.rows), QUERY_ROWS):
         part = slice(start, start + QUERY_ROWS)
         vectors = model.localize(
-            tokens,
+            field,
             torch.from_numpy(group.xy[part]).to(where),
             tile_of=torch.from_numpy(group.slot[part]).to(where),
-            radius_m=torch.from_numpy(np.ascontiguousarray(group.radius_m[part])).to(where),
+            radius_m=radii(group.radius_m[part], where),
         )
         out.append(in_space(model, vectors, "rs_at", space))
     return np.concatenate(out)
+
+
+def radii(radius_m: np.ndarray, where: torch.device) -> torch.Tensor | None:
+    """Return radii (n,) as a query takes them: None where all are 0, which is read faster."""
+    if not radius_m.any():
+        return None
+    return torch.from_numpy(np.ascontiguousarray(radius_m, dtype=np.float32)).to(where)
 
 
 def _void_pixels(arrays: Sequence[np.ndarray], group: _Group, nodata: float | None) -> np.ndarray:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import polars as pl
-    import torch
     from numpy.typing import NDArray
 
     from gair_cli.geo.tileset import TileSet
+    from gair_cli.models.field import TileField
     from gair_cli.models.gair import GairModel
 
     Floats = NDArray[np.float64]
@@ -34,16 +34,16 @@ QUERY_ROWS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class PlaceReader:
-    """The tokens of some tiles, and how large the tiles are.
+    """Some encoded tiles, and how large they are.
 
     Attributes:
         model: The model, in evaluation mode.
-        tokens: (T, E, h, w) on the model's device.
+        field: The tiles on the model's device.
         size_m: (T, 2) width and height of each tile in metres.
     """
 
     model: GairModel
-    tokens: torch.Tensor
+    field: TileField
     size_m: Floats
 
     def read(self, xy: Floats, tile_of: Ints, *, radius_m: Floats) -> Vectors:
@@ -59,16 +59,18 @@ class PlaceReader:
         """
         import torch  # noqa: PLC0415 - heavy
 
-        where = self.tokens.device
+        from gair_cli.embedding.localised import radii  # noqa: PLC0415 - needs torch
+
+        where = self.field.device
         parts = []
         with torch.inference_mode():
             for start in range(0, len(xy), QUERY_ROWS):
                 rows = slice(start, start + QUERY_ROWS)
                 found = self.model.localize(
-                    self.tokens,
+                    self.field,
                     torch.from_numpy(xy[rows].astype(np.float32)).to(where),
                     tile_of=torch.from_numpy(tile_of[rows]).to(where),
-                    radius_m=torch.from_numpy(radius_m[rows].astype(np.float32)).to(where),
+                    radius_m=radii(radius_m[rows], where),
                 )
                 parts.append(self.model.project(found, "rs_at").float().cpu().numpy())
         return np.concatenate(parts)
@@ -78,7 +80,8 @@ class PlaceReader:
         import torch  # noqa: PLC0415 - heavy
 
         with torch.inference_mode():
-            joint = self.model.project(self.model.pool_rs(self.tokens), "rs").float().cpu().numpy()
+            pooled = self.model.pool_rs(self.field.tokens)
+            joint = self.model.project(pooled, "rs").float().cpu().numpy()
         return np.asarray(joint[tile_of])
 
     def locate(self, queries: Vectors, tile: int, *, step_m: float, radius_m: float) -> Floats:
@@ -122,21 +125,21 @@ def read_tiles(
         ModelError: If the model has no satellite tower.
         DataError: If the tile set lacks one of the model's bands.
     """
-    import torch  # noqa: PLC0415 - heavy
-
-    from gair_cli.embedding.extract import band_names, tile_tokens  # noqa: PLC0415 - needs torch
+    from gair_cli.embedding.extract import band_names, tile_field  # noqa: PLC0415 - needs torch
     from gair_cli.embedding.towers import BATCH, evaluating  # noqa: PLC0415 - needs torch
+    from gair_cli.models.field import TileField  # noqa: PLC0415 - needs torch
 
     names = band_names(model, tiles.info.bands)
+    sizes = tile_sizes_m(tiles.index[rows.tolist()])
     size = batch_size or BATCH["rs"]
     parts = []
     with evaluating(model, device) as where:
         for start in range(0, len(rows), size):
             arrays = tiles.read(rows[start : start + size].tolist(), bands=names)
-            parts.append(tile_tokens(model, arrays, where))
+            parts.append(tile_field(model, arrays, where, size_m=sizes[start : start + size]))
             if progress is not None:
                 progress(len(arrays))
-    return PlaceReader(model.eval(), torch.cat(parts), tile_sizes_m(tiles.index[rows.tolist()]))
+    return PlaceReader(model.eval(), TileField.join(parts), sizes)
 
 
 def tile_sizes_m(index: pl.DataFrame) -> Floats:

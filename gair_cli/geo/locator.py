@@ -167,12 +167,28 @@ def tile_metres(index: pl.DataFrame) -> NDArray[np.float64]:
         transforms = transforms_of(part)
         sizes = part.select("width", "height").cast(pl.UInt32).to_numpy()
         crs = normalise_crs(str(part["crs"][0]))
-        scale_x, scale_y = metres_per_unit(transforms, sizes, crs).T
-        a, b, _, d, e, _ = transforms.T
-        width = np.hypot(a * scale_x, d * scale_y) * sizes[:, 0]
-        height = np.hypot(b * scale_x, e * scale_y) * sizes[:, 1]
-        metres[part["_row"].to_numpy()] = np.stack([width, height], axis=1)
+        metres[part["_row"].to_numpy()] = ground_sizes(transforms, sizes, crs)
     return metres
+
+
+def ground_sizes(
+    transforms: NDArray[np.float64], sizes: NDArray[np.uint32], crs: str
+) -> NDArray[np.float64]:
+    """Return the ground width and height of tiles of one CRS.
+
+    Args:
+        transforms: (T, 6) in rasterio's order.
+        sizes: (T, 2) columns and rows.
+        crs: Of all tiles.
+
+    Returns:
+        (T, 2) metres at each tile's centre.
+    """
+    scale_x, scale_y = metres_per_unit(transforms, sizes, crs).T
+    a, b, _, d, e, _ = transforms.T
+    width = np.hypot(a * scale_x, d * scale_y) * sizes[:, 0]
+    height = np.hypot(b * scale_x, e * scale_y) * sizes[:, 1]
+    return np.stack([width, height], axis=1)
 
 
 def position_in_tiles(

@@ -120,7 +120,7 @@ class TileFacts:
         names = list(dict.fromkeys(self.blocks))
         numbers = {name: number for number, name in enumerate(names)}
         return {
-            "ids": self.index["tile_id"].to_list(),
+            "ids": self.index["tile_id"],
             "dates": _dates(self.index),
             "blocks": np.asarray([numbers[name] for name in self.blocks], np.uint32),
             "block_names": names,

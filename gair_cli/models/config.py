@@ -7,7 +7,7 @@ keys; `--set model.rs.depth=2` changes one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gair_cli.data.transforms import BandStatistics, RsInput, SvInput, band_positions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 Tower: TypeAlias = Literal["rs", "sv", "location"]
-QueryMode: TypeAlias = Literal["nili", "bilinear", "bicubic", "mean"]
+QueryMode: TypeAlias = Literal["nili", "nili-fine", "bilinear", "bicubic", "mean"]
 
 TOWERS: tuple[Tower, ...] = ("rs", "sv", "location")
 
@@ -98,6 +98,31 @@ class LocationConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FineConfig:
+    """The fine path of query `nili-fine`: maps of the pixels, read over a footprint.
+
+    Attributes:
+        channels: Channels of the maps at 1, 2, 4... pixels.
+        hidden: Width of the head's hidden layer.
+        points: Points that stand for a footprint.
+        pixel_m: Metres a pixel of the tower's input, where a tile does not say how large it is.
+    """
+
+    channels: tuple[int, ...] = (48, 64, 96)
+    hidden: int = 256
+    points: int = 12
+    pixel_m: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse a path without maps."""
+        _at_least_one("model.fine", hidden=self.hidden, points=self.points)
+        if not self.channels or min(self.channels) < 1:
+            raise UsageError(f"model.fine.channels is {list(self.channels)}, wanted positive ones")
+        if not 0 < self.pixel_m < math.inf:
+            raise UsageError(f"model.fine.pixel_m is {self.pixel_m}, wanted above 0")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     """A whole model.
 
@@ -106,9 +131,13 @@ class ModelConfig:
         rs: The satellite tower, or None.
         sv: The photo tower, or None.
         location: The coordinate tower, or None.
-        query: How the token grid is read at a position.
+        query: How a tile is read at a position: `nili`, with finer maps and a footprint
+            `nili-fine`, or by tokens alone `bilinear`, `bicubic`; `mean` reads no position.
         nili_start: Where NILI starts: `identity` reads like bilinear from the first step (ours),
             `random` is the paper's.
+        nili_hidden: Width of a hidden layer of NILI's head; 0 is the paper's one linear layer.
+        nili_frequencies: Fourier features of NILI's offsets; 0 is the paper's, the offset alone.
+        fine: The fine path, for query `nili-fine`.
         heads: Modalities with a linear head into the joint space; the others enter it as they are.
         temperature: Where the temperature starts.
         learn_temperature: Whether it is learnt; else it stays.
@@ -120,6 +149,9 @@ class ModelConfig:
     location: LocationConfig | None = None
     query: QueryMode = "nili"
     nili_start: Literal["identity", "random"] = "identity"
+    nili_hidden: int = 0
+    nili_frequencies: int = 0
+    fine: FineConfig = field(default_factory=FineConfig)
     heads: tuple[Tower, ...] = TOWERS
     temperature: float = 0.07
     learn_temperature: bool = True
@@ -129,6 +161,15 @@ class ModelConfig:
         if not self.towers:
             raise UsageError("a model needs a tower", hint=f"set one of model.{', '.join(TOWERS)}")
         _at_least_one("model", dim=self.dim)
+        if self.nili_hidden < 0 or self.nili_frequencies < 0:
+            raise UsageError("model.nili_hidden and model.nili_frequencies are 0 or more")
+        if self.query == "nili-fine" and self.rs is not None:
+            smallest = 2 ** (len(self.fine.channels) - 1)
+            if self.rs.input.size < 2 * smallest:
+                raise UsageError(
+                    f"model.fine.channels has {len(self.fine.channels)} maps, too many for tiles "
+                    f"of {self.rs.input.size} pixels"
+                )
         if not 0 < self.temperature < math.inf:
             raise UsageError(f"model.temperature is {self.temperature}, wanted above 0")
 

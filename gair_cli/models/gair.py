@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from gair_cli.data.embeddings import Embeddings
 from gair_cli.errors import ModelError
+from gair_cli.models.field import TileField
+from gair_cli.models.fine import FinePath, beyond, footprint
 from gair_cli.models.heads import Heads
 from gair_cli.models.location_encoder import LocationEncoder
 from gair_cli.models.nili import Nili
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from gair_cli.records import Modality
 
 M = TypeVar("M", bound=nn.Module)
+
+_NILI = ("nili", "nili-fine")
 
 MAX_LOGIT_SCALE = 100.0
 """Largest 1 / temperature, as in CLIP (arXiv 2103.00020)."""
@@ -55,8 +59,9 @@ class GairModel(nn.Module):
         self.rs = RsEncoder(config.rs) if config.rs else None
         self.sv = SvEncoder(config.sv) if config.sv else None
         self.location = LocationEncoder(config.location) if config.location else None
-        uses_nili = self.rs is not None and config.query == "nili"
+        uses_nili = self.rs is not None and config.query in _NILI
         self.nili = _start_nili(config) if uses_nili else None
+        self.fine = _start_fine(config) if config.query == "nili-fine" else None
         self.head = Heads(config, {name: self.width(name) for name in config.towers})
         logit_scale = torch.tensor(-math.log(config.temperature), dtype=torch.float32)
         if config.learn_temperature:
@@ -104,40 +109,92 @@ class GairModel(nn.Module):
         """Return the whole tile's vector (T, D): the mean of its tokens (T, D, h, w)."""
         return tokens.mean(dim=(2, 3))
 
+    def encode_tiles(self, rs: Tensor, *, size_m: Tensor | None = None) -> TileField:
+        """Encode tiles with all that the config's query reads of them.
+
+        Args:
+            rs: (T, C, H, W) tiles prepared by `config.rs.input`.
+            size_m: (T, 2) width and height of each tile on the ground in metres, for footprints;
+                None takes `config.fine.pixel_m`.
+
+        Returns:
+            Tiles that `localize` reads, and `pool_rs` by their `tokens`.
+
+        Raises:
+            ModelError: If the model has no satellite tower.
+        """
+        tokens = self.encode_rs(rs)
+        if self.fine is None:
+            return TileField(tokens, size_m=size_m)
+        if size_m is None:
+            sides = torch.tensor([rs.shape[3], rs.shape[2]], dtype=torch.float32)
+            size_m = (sides * self.config.fine.pixel_m).to(rs.device).expand(len(rs), 2)
+        return TileField(tokens, self.fine.encode(rs), size_m)
+
     def localize(
         self,
-        tokens: Tensor,
+        tiles: TileField | Tensor,
         xy: Tensor,
         *,
         tile_of: Tensor | None = None,
-        radius_m: Tensor | None = None,  # noqa: ARG002 - for queries with a footprint
+        radius_m: Tensor | None = None,
     ) -> Tensor:
-        """Read token grids at positions, by the config's query.
+        """Read tiles at positions, by the config's query.
 
         Any number of positions may lie in one tile: with more positions than cells the grid is
         convolved once and sampled.
 
         Args:
-            tokens: (T, D, h, w) from `encode_rs`.
+            tiles: T tiles from `encode_tiles`; or, for queries without a fine path, their tokens
+                (T, D, h, w) from `encode_rs`.
             xy: (B, 2) in [-1, 1], x along columns, y along rows.
             tile_of: (B,) int64 in [0, T); None means tile i for position i, or the only tile.
-            radius_m: (B,) metres; queries without a fine path ignore it.
+            radius_m: (B,) metres; None is the point itself. Queries without a fine path ignore it.
 
         Returns:
             (B, D), not normalised.
 
         Raises:
-            ValueError: If `tile_of` is left out and T is neither 1 nor B.
+            ValueError: If `tile_of` is left out and T is neither 1 nor B, or the query reads pixels
+                and only tokens are given.
         """
+        field = TileField(tiles) if isinstance(tiles, Tensor) else tiles
+        tokens = field.tokens
         xy = xy.to(device=tokens.device, dtype=torch.float32)
         tile_of = _tiles_of(tokens, xy, tile_of)
         if self.config.query == "mean":
             return self.pool_rs(tokens).index_select(0, tile_of)
+        if self.fine is not None:
+            return self._read_finely(field, xy, tile_of, radius_m)
         if self.nili is not None:
-            field: Tensor = self.nili(tokens, xy, tile_of)
-            return field
+            read_nili: Tensor = self.nili(tokens, xy, tile_of)
+            return read_nili
         read = read_bicubic if self.config.query == "bicubic" else read_bilinear
         return read(tokens, xy, tile_of)
+
+    def _read_finely(
+        self, field: TileField, xy: Tensor, tile_of: Tensor, radius_m: Tensor | None
+    ) -> Tensor:
+        """Read tokens and finer maps over a footprint, and add what the fine path says."""
+        fine, nili = self.fine, self.nili
+        if fine is None or nili is None or not field.fine or field.size_m is None:
+            raise ValueError("query nili-fine reads pixels, too: encode tiles by encode_tiles")
+        if radius_m is None:
+            coarse = nili(field.tokens, xy, tile_of)
+            nowhere = torch.zeros(len(xy), device=xy.device)
+            return coarse + fine(coarse, fine.read(field.fine, xy, tile_of), nowhere)
+        radius_m = radius_m.to(xy)
+        size_m = field.size_m.to(xy).index_select(0, tile_of)  # (B, 2)
+        points = footprint(xy, radius_m, size_m, fine.spiral)  # (B, K, 2)
+        count = points.shape[1]
+        all_points, all_tiles = points.flatten(0, 1), tile_of.repeat_interleave(count)
+        coarse = nili(field.tokens, all_points, all_tiles).unflatten(0, (-1, count)).mean(dim=1)
+        finer = fine.read(field.fine, all_points, all_tiles).unflatten(0, (-1, count)).mean(dim=1)
+        far = beyond(radius_m, size_m)
+        coarse = torch.lerp(coarse, nili.mean(field.tokens)[tile_of], far.to(coarse.dtype))
+        finer = torch.lerp(finer, fine.mean(field.fine)[tile_of].to(finer), far)
+        radius_px = radius_m * field.fine[0].shape[3] / size_m[:, 0]
+        return coarse + fine(coarse, finer, radius_px)
 
     def encode_sv(self, sv: Tensor) -> Tensor:
         """Return vectors (B, D) of photos (B, 3, h, w) prepared by `config.sv.input`.
@@ -178,8 +235,8 @@ class GairModel(nn.Module):
     def _embed_rs_at(self, batch: Batch) -> Tensor | None:
         if self.rs is None or batch.rs is None or batch.xy is None:
             return None
-        tokens = self.encode_rs(batch.rs)
-        read = self.localize(tokens, batch.xy, tile_of=batch.tile_of, radius_m=batch.radius_m)
+        tiles = self.encode_tiles(batch.rs, size_m=batch.size_m)
+        read = self.localize(tiles, batch.xy, tile_of=batch.tile_of, radius_m=batch.radius_m)
         return self.project(read, "rs_at")
 
     def _embed_location(self, lonlat: Tensor) -> Tensor | None:
@@ -253,7 +310,18 @@ def keep_towers(model: GairModel, towers: Collection[Tower]) -> GairModel:
 
 def _start_nili(config: ModelConfig) -> Nili:
     width = config.rs.width if config.rs else config.dim
-    return Nili(width, identity=config.nili_start == "identity")
+    return Nili(
+        width,
+        identity=config.nili_start == "identity",
+        hidden=config.nili_hidden,
+        frequencies=config.nili_frequencies,
+    )
+
+
+def _start_fine(config: ModelConfig) -> FinePath | None:
+    if config.rs is None:
+        return None
+    return FinePath(len(config.rs.input.bands), config.rs.width, config.fine)
 
 
 def _tiles_of(tokens: Tensor, xy: Tensor, tile_of: Tensor | None) -> Tensor:

@@ -46,7 +46,20 @@ def linear_taps(position: Tensor, size: int, *, border: bool) -> Taps:
     Returns:
         Taps with K = 2.
     """
-    at = cell_units(position, size)
+    return taps_at(cell_units(position, size), size, border=border)
+
+
+def taps_at(at: Tensor, size: int, *, border: bool) -> Taps:
+    """Return the two taps of linear interpolation at positions (B,) in cells.
+
+    Args:
+        at: 0 is the centre of the first cell.
+        size: Cells of the axis.
+        border: As in `linear_taps`.
+
+    Returns:
+        Taps with K = 2.
+    """
     if border:
         at = at.clamp(0, size - 1)
     first = at.floor()

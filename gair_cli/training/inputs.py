@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,12 +89,14 @@ def data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> Dat
     Raises:
         DataError: If a band is missing or there is no row to train on.
     """
+    reads_footprints = config.rs is not None and config.query == "nili-fine"
+    augment = recipe.augment if reads_footprints else replace(recipe.augment, radii_m=())
     data = TrainingData(
         reader,
         rs=config.rs.input if config.rs else None,
         sv=config.sv.input if config.sv else None,
         seed=recipe.seed,
-        augment=recipe.augment,
+        augment=augment,
         cache_mb=recipe.cache_mb,
     )
     kinds = _kinds(data, config)

@@ -1,17 +1,20 @@
 //! Glue of `gair_tables`: a plan in, passes over a table, counts and batches out.
 use crate::encodings::until_interrupted;
 use crate::pairing::TileFinder;
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use gair_core::pairing::Choice;
 use gair_tables::{
     Cap, ColumnSpec, Columns, Description, Engine, Error, Filters, Heading, Kind, PairPlan, Phase,
-    Reason, SplitSource, Tiles, Used,
+    Reason, SplitSource, Texts, Tiles, Used,
 };
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use pyo3_arrow::PyTable;
+use pyo3_arrow::{PyChunkedArray, PyTable};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -79,7 +82,7 @@ struct PairEngine {
 #[derive(FromPyObject)]
 struct TilesGiven<'py> {
     #[pyo3(item)]
-    ids: Vec<String>,
+    ids: PyChunkedArray,
     #[pyo3(item)]
     dates: PyReadonlyArray1<'py, i64>,
     #[pyo3(item)]
@@ -184,7 +187,7 @@ impl PairEngine {
                 tile_dates: tiles.dates.as_array().to_vec(),
             },
             tiles: Tiles {
-                ids: tiles.ids.into_iter().collect(),
+                ids: texts_of(&tiles.ids)?,
                 block_names: tiles.block_names,
                 blocks: tiles.blocks.as_array().to_vec(),
                 splits: tiles.splits.as_array().to_vec(),
@@ -228,12 +231,7 @@ impl PairEngine {
     fn add(&self, py: Python<'_>, rows: PyTable) -> PyResult<()> {
         let (batches, _) = rows.into_inner();
         let cancel = AtomicBool::new(false);
-        let work = || {
-            self.locked(|engine| {
-                let mut batches = batches.into_iter();
-                batches.try_for_each(|batch| engine.add(batch))
-            })
-        };
+        let work = || self.locked(|engine| batches.iter().try_for_each(|batch| engine.add(batch)));
         until_interrupted(py, &cancel, work)?.map_err(to_python)
     }
 
@@ -354,6 +352,19 @@ impl PairEngine {
     fn locked<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> T {
         work(&mut self.engine.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Texts of an Arrow array, without an object for each.
+fn texts_of(array: &PyChunkedArray) -> PyResult<Texts> {
+    let failed = |error: ArrowError| PyValueError::new_err(error.to_string());
+    let mut texts = Texts::default();
+    for chunk in array.chunks() {
+        let chunk = cast(chunk, &DataType::LargeUtf8).map_err(failed)?;
+        for text in chunk.as_string::<i64>() {
+            texts.push(text.unwrap_or_default());
+        }
+    }
+    Ok(texts)
 }
 
 /// Hands the tiles in use to Python: names of splits are few, and each is one object.

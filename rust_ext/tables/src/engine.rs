@@ -142,11 +142,18 @@ impl Engine {
         };
     }
 
-    /// Hands a batch to the pass.
+    /// Hands rows to the pass, any number.
     ///
     /// # Errors
     /// As [`Engine::read`].
-    pub fn add(&mut self, batch: RecordBatch) -> Result<()> {
+    pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let starts = (0..batch.num_rows()).step_by(reader::ROWS);
+        let mut parts = starts.map(|at| batch.slice(at, reader::ROWS.min(batch.num_rows() - at)));
+        parts.try_for_each(|part| self.add_part(part))
+    }
+
+    /// Hands on a batch so small that a wave of them takes little memory.
+    fn add_part(&mut self, batch: RecordBatch) -> Result<()> {
         let rows = batch.num_rows() as u64;
         match &mut self.work {
             Work::Idle => {}
@@ -194,7 +201,7 @@ impl Engine {
             if cancel.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled.into());
             }
-            self.add(batch?)?;
+            self.add(&batch?)?;
             progress(self.rows_done)?;
         }
         Ok(())

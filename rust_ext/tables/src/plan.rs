@@ -25,25 +25,20 @@ impl Texts {
         self.ends.is_empty()
     }
 
+    /// Adds a text, whose number is how many there were.
+    pub fn push(&mut self, text: &str) {
+        self.bytes.push_str(text);
+        // 4 GB of ids would be 250 million tiles
+        let end = u32::try_from(self.bytes.len());
+        self.ends.push(end.unwrap_or(u32::MAX));
+    }
+
     /// The text with a number.
     #[inline]
     pub(crate) fn get(&self, number: u32) -> &str {
         let at = number as usize;
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[start as usize..self.ends[at] as usize]
-    }
-}
-
-impl FromIterator<String> for Texts {
-    fn from_iter<T: IntoIterator<Item = String>>(texts: T) -> Self {
-        let mut all = Self::default();
-        for text in texts {
-            all.bytes.push_str(&text);
-            // 4 GB of ids would be 250 million tiles
-            all.ends
-                .push(u32::try_from(all.bytes.len()).unwrap_or(u32::MAX));
-        }
-        all
     }
 }
 

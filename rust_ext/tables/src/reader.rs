@@ -1,6 +1,6 @@
 //! Parquet and Arrow files, decoded on a thread of their own.
 use crate::{Error, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, MutableArrayData, RecordBatch, make_array};
 use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 /// Rows of a batch.
-const ROWS: usize = 65_536;
+pub(crate) const ROWS: usize = 49_152;
 /// Decoded batches that may wait.
 const AHEAD: usize = 2;
 
@@ -33,18 +33,25 @@ pub(crate) fn read(path: &Path, columns: &[&str], limit: Option<u64>) -> Result<
     };
     let (sender, receiver) = sync_channel(AHEAD);
     let thread = std::thread::spawn(move || {
-        let mut left = limit.unwrap_or(u64::MAX);
+        let mut left = usize::try_from(limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         for batch in reader {
-            let batch = batch.map(|batch| {
-                let rows = batch
-                    .num_rows()
-                    .min(usize::try_from(left).unwrap_or(usize::MAX));
-                left -= rows as u64;
-                batch.slice(0, rows)
-            });
-            let failed = batch.is_err();
-            if sender.send(batch).is_err() || failed || left == 0 {
-                return; // nobody listens any more, or needs more
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                    return;
+                }
+            };
+            let rows = batch.num_rows().min(left);
+            left -= rows;
+            for start in (0..rows).step_by(ROWS) {
+                let part = part_of(&batch, start, ROWS.min(rows - start));
+                if sender.send(Ok(part)).is_err() {
+                    return; // nobody listens any more
+                }
+            }
+            if left == 0 {
+                return;
             }
         }
     });
@@ -52,6 +59,24 @@ pub(crate) fn read(path: &Path, columns: &[&str], limit: Option<u64>) -> Result<
         receiver: Some(receiver),
         thread: Some(thread),
     })
+}
+
+/// Some rows of a batch: copies where the batch is large, so that its memory goes before the last
+/// of its rows is worked on.
+fn part_of(batch: &RecordBatch, start: usize, rows: usize) -> RecordBatch {
+    let part = batch.slice(start, rows);
+    if batch.num_rows() <= ROWS {
+        return part;
+    }
+    let copy = |column: &ArrayRef| {
+        let data = column.to_data();
+        let mut copy = MutableArrayData::new(vec![&data], false, rows);
+        copy.try_extend(0, 0, rows)?;
+        Ok::<_, ArrowError>(make_array(copy.freeze()))
+    };
+    let copied: std::result::Result<Vec<_>, _> = part.columns().iter().map(copy).collect();
+    let copied = copied.and_then(|columns| RecordBatch::try_new(part.schema(), columns));
+    copied.unwrap_or(part)
 }
 
 /// What a file is, by its first bytes.

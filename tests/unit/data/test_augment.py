@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gair_cli.data.augment import Augment, change_photos, draws, turn_tiles
+from gair_cli.data.augment import Augment, change_photos, displace, draws, turn_tiles
 from gair_cli.errors import UsageError
 
 FLIPS = [(x, y, s) for x in (0.0, 0.9) for y in (0.0, 0.9) for s in (0.0, 0.9)]
@@ -20,16 +20,20 @@ def test_a_turned_tile_has_the_same_pixel_under_the_turned_position(numbers):
     rs = torch.arange(2 * 3 * 6 * 6, dtype=torch.float32).reshape(2, 3, 6, 6)
     xy = torch.tensor([[-0.9, 0.2], [0.55, -0.3], [0.1, 0.9]])
     tile_of = torch.tensor([0, 1, 1])
-    turned, moved = turn_tiles(rs, xy, tile_of, numbers=torch.tensor([numbers, numbers[::-1]]))
+    sizes = torch.tensor([[960.0, 480.0], [700.0, 700.0]])
+    both = torch.tensor([numbers, numbers[::-1]])
+    turned, moved, turned_sizes = turn_tiles(rs, xy, tile_of, size_m=sizes, numbers=both)
+    swapped = [480.0, 960.0] if numbers[2] else [960.0, 480.0]
+    assert turned_sizes[0].tolist() == swapped
     for before, after, tile in zip(xy, moved, tile_of, strict=True):
         assert torch.equal(pixel_at(turned[tile], after), pixel_at(rs[tile], before))
 
 
 def test_the_eight_orientations_are_different():
     rs = torch.arange(36.0).reshape(1, 1, 6, 6)
+    xy, tile_of, size_m = torch.zeros(1, 2), torch.tensor([0]), torch.ones(1, 2)
     turned = [
-        turn_tiles(rs, torch.zeros(1, 2), torch.tensor([0]), numbers=torch.tensor([one]))[0]
-        for one in FLIPS
+        turn_tiles(rs, xy, tile_of, size_m=size_m, numbers=torch.tensor([one]))[0] for one in FLIPS
     ]
     assert len({tuple(one.flatten().tolist()) for one in turned}) == 8
 
@@ -73,3 +77,30 @@ def test_draws_depend_on_seed_epoch_purpose_and_id_only():
 def test_a_contrast_that_makes_negatives_is_refused():
     with pytest.raises(UsageError, match=r"augment\.colour"):
         Augment(colour=1.0)
+
+
+def test_a_photo_is_moved_by_its_drawn_radius_and_stays_in_its_tile():
+    generator = torch.Generator().manual_seed(0)
+    xy = torch.rand(400, 2, generator=generator) * 2 - 1
+    numbers = torch.rand(400, 2, generator=generator, dtype=torch.float64)
+    size_m = torch.tensor([[960.0, 480.0]]).expand(400, 2)
+    radii = (0.0, 10.0, 100.0)
+    moved, told = displace(xy, torch.zeros(400), size_m, radii=radii, numbers=numbers)
+    assert set(told.tolist()) == set(radii)
+    assert (moved.abs() <= 1).all()
+    metres = ((moved - xy) * size_m / 2).norm(dim=1)
+    torch.testing.assert_close(metres, told, atol=1e-2, rtol=1e-4)
+
+
+def test_a_photo_with_an_accuracy_of_its_own_keeps_it_and_its_place():
+    xy, accuracy = torch.zeros(2, 2), torch.tensor([7.0, 0.0])
+    numbers = torch.tensor([[0.9, 0.0], [0.9, 0.0]], dtype=torch.float64)
+    size_m = torch.full((2, 2), 200.0)
+    moved, told = displace(xy, accuracy, size_m, radii=(50.0,), numbers=numbers)
+    assert told.tolist() == [7.0, 50.0]
+    torch.testing.assert_close(moved, torch.tensor([[0.0, 0.0], [0.5, 0.0]]))
+
+
+def test_negative_radii_are_refused():
+    with pytest.raises(UsageError, match="radii_m"):
+        Augment(radii_m=(10.0, -1.0))

@@ -14,6 +14,7 @@ from gair_cli.evaluation.place_reader import (
 from gair_cli.evaluation.report import ScoreSource
 from gair_cli.evaluation.retrieval import Gallery
 from gair_cli.models.config import ModelConfig, RsConfig
+from gair_cli.models.field import TileField
 from gair_cli.models.gair import new_model
 
 
@@ -25,7 +26,8 @@ def reader():
     axis = torch.linspace(-7 / 8, 7 / 8, 8)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     field = torch.stack([torch.cos(x), torch.sin(x), torch.cos(y), torch.sin(y)])
-    return PlaceReader(model, torch.stack([field, field.flip(0)]), np.array([[960.0, 960.0]] * 2))
+    tokens = torch.stack([field, field.flip(0)])
+    return PlaceReader(model, TileField(tokens), np.array([[960.0, 960.0]] * 2))
 
 
 def test_a_vector_read_at_a_grid_point_is_located_there(reader):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gair_cli.models.nili import Nili, outer_offset
+from gair_cli.models.nili import Nili, cell_centres, outer_offset
 from gair_cli.models.sampling import read_bilinear
 
 EDGES = [
@@ -12,26 +12,31 @@ EDGES = [
 ]  # fmt: skip
 
 
-def field(rows, columns, *, tiles=2, width=5, identity=False):
+HEADS = [{}, {"hidden": 11}, {"frequencies": 3}, {"hidden": 11, "frequencies": 3}]
+
+
+def field(rows, columns, *, tiles=2, width=5, identity=False, **head):
     torch.manual_seed(rows * 100 + columns)
     grid = torch.randn(tiles, width, rows, columns)
     xy = torch.cat([torch.tensor(EDGES, dtype=torch.float32), torch.rand(60, 2) * 2 - 1])
     tile_of = torch.arange(len(xy)) % tiles
-    return Nili(width, identity=identity), grid, xy, tile_of
+    return Nili(width, identity=identity, **head), grid, xy, tile_of
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (3, 4), (7, 2), (2, 1), (1, 5), (1, 1), (25, 13)])
 @pytest.mark.parametrize("form", ["gather", "convolve"])
-def test_fast_forms_equal_the_four_corner_definition(shape, form):
-    nili, grid, xy, tile_of = field(*shape)
+@pytest.mark.parametrize("head", HEADS)
+def test_fast_forms_equal_the_four_corner_definition(shape, form, head):
+    nili, grid, xy, tile_of = field(*shape, **head)
     wanted = nili.corners(grid, xy, tile_of)
     found = getattr(nili, form)(grid, xy, tile_of)
     assert (found - wanted).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("form", ["gather", "convolve"])
-def test_gradients_of_fast_forms_equal_those_of_the_definition(form):
-    nili, grid, xy, tile_of = field(4, 3)
+@pytest.mark.parametrize("head", HEADS)
+def test_gradients_of_fast_forms_equal_those_of_the_definition(form, head):
+    nili, grid, xy, tile_of = field(4, 3, **head)
     grid.requires_grad_()
     weights = [grid, *nili.parameters()]
     pull = torch.randn(len(xy), 5)
@@ -41,8 +46,9 @@ def test_gradients_of_fast_forms_equal_those_of_the_definition(form):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
 
 
-def test_identity_start_reads_like_bilinear_with_a_border():
-    nili, grid, xy, tile_of = field(6, 5, identity=True)
+@pytest.mark.parametrize("head", HEADS)
+def test_identity_start_reads_like_bilinear_with_a_border(head):
+    nili, grid, xy, tile_of = field(6, 5, identity=True, **head)
     wanted = read_bilinear(grid, xy, tile_of, border=True)
     torch.testing.assert_close(nili(grid, xy, tile_of), wanted, atol=1e-6, rtol=0)
 
@@ -81,3 +87,19 @@ def test_dense_reading_is_continuous_across_cells():
     with torch.no_grad():
         values = nili(grid, line, torch.zeros(2001, dtype=torch.long))
     assert values.diff(dim=0).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("identity", [True, False])
+def test_the_mean_is_that_of_all_cell_centres(head, identity):
+    nili, grid, _, _ = field(3, 4, identity=identity, **head)
+    centres = cell_centres(3, 4, grid.device)
+    each = [nili.corners(grid, centres, torch.full((12,), tile)).mean(dim=0) for tile in (0, 1)]
+    torch.testing.assert_close(nili.mean(grid), torch.stack(each), atol=1e-5, rtol=1e-5)
+
+
+def test_a_hidden_layer_is_no_linear_map():
+    nili, grid, xy, tile_of = field(4, 4, hidden=7)
+    once, twice = nili(grid, xy, tile_of), nili(2 * grid, xy, tile_of)
+    bias = nili(0 * grid, xy, tile_of)
+    assert ((twice - bias) - 2 * (once - bias)).abs().max() > 1e-3

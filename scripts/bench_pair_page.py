@@ -70,7 +70,8 @@ def report(measured: dict[str, Any]) -> str:
 
 def _command(measured: Mapping[str, Any]) -> str:
     some = "" if measured["rows"] == list(ROWS) else f" --rows {','.join(measured['rows'])}"
-    return f"python scripts/bench_pair.py{' --quick' if measured['quick'] else ''}{some}"
+    quick = " --quick" if measured["quick"] else f" --repeats {measured['repeats']}"
+    return f"python scripts/bench_pair.py{quick}{some}"
 
 
 def _verdicts(runs: Runs, points: int, rows: Sequence[str]) -> str:

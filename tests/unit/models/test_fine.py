@@ -42,7 +42,7 @@ def test_the_disc_is_even_and_centred():
     assert abs(float((disc(500).double() ** 2).sum(dim=1).mean()) - 0.5) < 0.01
 
 
-def test_maps_are_read_where_their_pixels_lie(small_config):
+def test_maps_are_read_where_their_pixels_lie():
     """A map that is the coordinate of its pixels reads as the position, at every level."""
     path = FinePath(1, 8, FineConfig(channels=(1, 1, 1)))
     maps = []
@@ -182,7 +182,7 @@ def test_maps_that_a_tile_is_too_small_for_are_refused(small_config):
             FineConfig(**wrong)
 
 
-def test_a_vertical_edge_is_found_to_a_fraction_of_a_token(small_config):
+def test_a_vertical_edge_is_found_to_a_fraction_of_a_token():
     """What the path is for: a step inside a token, which tokens alone blend away."""
     path = FinePath(1, 8, FineConfig(channels=(1, 1)))
     with torch.no_grad():

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "encode": "Turn coordinates into fixed encodings, without a model.",
     "raster": "Embed a scene densely, at any resolution.",
     "search": "Find places by photo, photos by place, and things alike.",
+    "convert": "Convert a model: released checkpoint, ONNX, torch.export, timm.",
     "eval": "Score embeddings and models against baselines.",
     "view": "Draw pictures of embeddings.",
     "check": "Judge a data set, pair table, shards, embeddings or model.",

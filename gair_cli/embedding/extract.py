@@ -26,7 +26,6 @@ from gair_cli.embedding.towers import (
     width_of,
 )
 from gair_cli.errors import GairError, UsageError
-from gair_cli.geo.encodings import random_fourier_features
 from gair_cli.geo.photos import read_jpeg
 
 if TYPE_CHECKING:
@@ -116,10 +115,11 @@ def embed_points(
 
 def _locations(model: GairModel, lonlat: np.ndarray, where: torch.device) -> torch.Tensor:
     """Return the location tower's output; on a CPU its fixed features come from the Rust core."""
-    if model.location is None or where.type != "cpu":
-        return model.encode_location(torch.from_numpy(lonlat).to(where))
-    features = random_fourier_features(lonlat, model.location.directions().numpy())
-    return model.location.from_features(torch.from_numpy(features))
+    if model.location is not None and where.type == "cpu":
+        features = model.location.quick_features(lonlat)
+        if features is not None:
+            return model.location.embed(torch.from_numpy(features))
+    return model.encode_location(torch.from_numpy(lonlat).to(where))
 
 
 def checked_lonlat(lonlat: np.ndarray) -> np.ndarray:

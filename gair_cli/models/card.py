@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gair_cli.models.config import ModelConfig
+    from gair_cli.models.config import LocationConfig, ModelConfig
     from gair_cli.models.gair import GairModel
 
 _CARD = """\
@@ -65,7 +65,20 @@ def _parts(model: GairModel, config: ModelConfig) -> dict[str, str]:
         size_text = f"{config.sv.input.height}x{config.sv.input.width}"
         parts["photos"] = f"{config.sv.name}, {size_text} px"
     if config.location:
-        sigmas = ", ".join(f"{sigma:g}" for sigma in config.location.sigmas)
-        parts["coordinates"] = f"random Fourier features, sigma {sigmas}"
+        parts["coordinates"] = _encoding(config.location)
     parts["parameters"] = f"{sum(value.numel() for value in model.parameters()):,}"
     return parts
+
+
+def _encoding(location: LocationConfig) -> str:
+    """Return what a coordinate tower is, in words."""
+    if location.kind in {"rff", "rff-transformer", "geoclip"}:
+        sigmas = ", ".join(f"{sigma:g}" for sigma in location.sigmas)
+        words = f"random Fourier features, sigma {sigmas}"
+        return words if location.kind == "rff" else f"{location.kind}: {words}"
+    if location.kind == "sh-siren":
+        return f"sh-siren: harmonics to degree {location.degree}"
+    if location.kind == "xyz":
+        return "xyz: unit vectors"
+    radii = f"{location.scales} radii, {location.min_radius:g} to {location.max_radius:g}"
+    return f"{location.kind}: {radii}"

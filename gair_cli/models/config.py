@@ -23,6 +23,9 @@ QueryMode: TypeAlias = Literal["nili", "nili-fine", "bilinear", "bicubic", "mean
 
 TOWERS: tuple[Tower, ...] = ("rs", "sv", "location")
 
+_MOST_DEGREES = 100
+"""Of harmonics: (L + 1)^2 features."""
+
 
 @dataclass(frozen=True, slots=True)
 class RsConfig:
@@ -70,17 +73,32 @@ class SvConfig:
     pooler: bool = False
 
 
+LocationKind: TypeAlias = Literal[
+    "rff", "rff-transformer", "sh-siren", "sphere2vec", "xyz", "grid", "geoclip"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class LocationConfig:
-    """The coordinate tower: random Fourier features of several scales, one MLP a scale, summed.
+    """The coordinate tower: a fixed encoding of the place and a network over it.
 
     Attributes:
         sigmas: Standard deviation of the frequencies, one a scale, in waves per 20,000 km: 256
-            turns once in some 80 km, 32768 once in some 600 m.
-        frequencies: Frequencies a scale; twice as many features.
-        hidden: Width of the MLP's hidden layers.
+            turns once in some 80 km, 32768 once in some 600 m (`rff`, `rff-transformer`).
+        frequencies: Frequencies a scale; twice as many features (`rff`, `rff-transformer`).
+        hidden: Width of the network's hidden layers.
         depth: Number of hidden layers.
         width: Output dimension.
+        kind: `rff` is the released one: random Fourier features of several scales, one MLP a
+            scale, summed; `rff-transformer` lets the scales attend to each other; `sh-siren` is
+            SatCLIP's; `sphere2vec`, `xyz` and `grid` (Space2Vec) have one MLP over their terms;
+            `geoclip` is `rff` with GeoCLIP's weights.
+        degree: Highest degree of the harmonics (`sh-siren`).
+        scales: Number of radii (`sphere2vec`, `grid`).
+        min_radius: The smallest radius: 1 / 1000 turns once in some 40 km at the equator.
+        max_radius: The largest.
+        blocks: Transformer blocks over the scales (`rff-transformer`).
+        heads: Their attention heads; divides the width.
     """
 
     sigmas: tuple[float, ...] = (1.0, 16.0, 256.0)
@@ -88,13 +106,29 @@ class LocationConfig:
     hidden: int = 1024
     depth: int = 3
     width: int = 768
+    kind: LocationKind = "rff"
+    degree: int = 39
+    scales: int = 16
+    min_radius: float = 1e-3
+    max_radius: float = 1.0
+    blocks: int = 1
+    heads: int = 8
 
     def __post_init__(self) -> None:
         """Refuse an encoder without scales or layers."""
         _at_least_one("model.location", frequencies=self.frequencies, hidden=self.hidden,
-                      depth=self.depth, width=self.width)  # fmt: skip
+                      depth=self.depth, width=self.width, scales=self.scales, blocks=self.blocks,
+                      heads=self.heads)  # fmt: skip
         if not self.sigmas or not all(0 < sigma < math.inf for sigma in self.sigmas):
             raise UsageError(f"model.location.sigmas is {list(self.sigmas)}, wanted positive ones")
+        if not 0 <= self.degree <= _MOST_DEGREES:
+            raise UsageError(f"model.location.degree is {self.degree}, wanted 0 to {_MOST_DEGREES}")
+        if not 0 < self.min_radius <= self.max_radius < math.inf:
+            raise UsageError("model.location.min_radius is above 0 and at most max_radius")
+        if self.kind == "rff-transformer" and self.width % self.heads:
+            raise UsageError(
+                f"model.location.width {self.width} is no multiple of {self.heads} heads"
+            )
 
 
 @dataclass(frozen=True, slots=True)

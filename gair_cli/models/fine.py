@@ -11,6 +11,7 @@ into the head, too.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,7 +42,9 @@ def disc(points: int) -> Tensor:
     angle = number * _GOLDEN_ANGLE
     spiral = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
     spiral = spiral - spiral.mean(dim=0)
-    return (spiral / spiral.norm(dim=1).max().clamp(min=1)).float()
+    longest = torch.linalg.vector_norm(spiral, dim=1).max()
+    inside: Tensor = (spiral / longest.clamp(min=1)).float()
+    return inside
 
 
 def footprint(xy: Tensor, radius_m: Tensor, size_m: Tensor, points: Tensor) -> Tensor:
@@ -91,13 +94,13 @@ class FinePath(nn.Module):
         sizes = [bands, *config.channels]
         self.maps = nn.ModuleList(
             _convolution(old, new, halves=level > 0)
-            for level, (old, new) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for level, (old, new) in enumerate(pairwise(sizes))
         )
         self.up = nn.Linear(width + sum(config.channels) + 1, config.hidden)
         self.down = nn.Linear(config.hidden, width)
         nn.init.zeros_(self.down.weight)  # the first step reads as without it
         nn.init.zeros_(self.down.bias)
-        self.register_buffer("spiral", disc(config.points), persistent=False)
+        self.register_buffer("spiral", disc(config.points))
 
     def encode(self, rs: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of tiles (T, C, H, W): (T, C_k, H / 2^k, W / 2^k), the finest first."""

@@ -17,7 +17,7 @@ from gair_cli.errors import ModelError
 from gair_cli.models.field import TileField
 from gair_cli.models.fine import FinePath, beyond, footprint
 from gair_cli.models.heads import Heads
-from gair_cli.models.location_encoder import LocationEncoder
+from gair_cli.models.location_kinds import new_location_encoder
 from gair_cli.models.nili import Nili
 from gair_cli.models.rs_encoder import RsEncoder
 from gair_cli.models.sampling import read_bicubic, read_bilinear
@@ -58,7 +58,7 @@ class GairModel(nn.Module):
         self.config = config
         self.rs = RsEncoder(config.rs) if config.rs else None
         self.sv = SvEncoder(config.sv) if config.sv else None
-        self.location = LocationEncoder(config.location) if config.location else None
+        self.location = new_location_encoder(config.location) if config.location else None
         uses_nili = self.rs is not None and config.query in _NILI
         self.nili = _start_nili(config) if uses_nili else None
         self.fine = _start_fine(config) if config.query == "nili-fine" else None
@@ -182,19 +182,21 @@ class GairModel(nn.Module):
         if radius_m is None:
             coarse = nili(field.tokens, xy, tile_of)
             nowhere = torch.zeros(len(xy), device=xy.device)
-            return coarse + fine(coarse, fine.read(field.fine, xy, tile_of), nowhere)
+            at_point: Tensor = coarse + fine(coarse, fine.read(field.fine, xy, tile_of), nowhere)
+            return at_point
         radius_m = radius_m.to(xy)
         size_m = field.size_m.to(xy).index_select(0, tile_of)  # (B, 2)
         points = footprint(xy, radius_m, size_m, fine.spiral)  # (B, K, 2)
-        count = points.shape[1]
-        all_points, all_tiles = points.flatten(0, 1), tile_of.repeat_interleave(count)
-        coarse = nili(field.tokens, all_points, all_tiles).unflatten(0, (-1, count)).mean(dim=1)
-        finer = fine.read(field.fine, all_points, all_tiles).unflatten(0, (-1, count)).mean(dim=1)
+        shape = (len(xy), points.shape[1], -1)
+        all_points, all_tiles = points.flatten(0, 1), tile_of.repeat_interleave(shape[1])
+        coarse = nili(field.tokens, all_points, all_tiles).view(shape).mean(dim=1)
+        finer = fine.read(field.fine, all_points, all_tiles).view(shape).mean(dim=1)
         far = beyond(radius_m, size_m)
         coarse = torch.lerp(coarse, nili.mean(field.tokens)[tile_of], far.to(coarse.dtype))
         finer = torch.lerp(finer, fine.mean(field.fine)[tile_of].to(finer), far)
         radius_px = radius_m * field.fine[0].shape[3] / size_m[:, 0]
-        return coarse + fine(coarse, finer, radius_px)
+        over_disc: Tensor = coarse + fine(coarse, finer, radius_px)
+        return over_disc
 
     def encode_sv(self, sv: Tensor) -> Tensor:
         """Return vectors (B, D) of photos (B, 3, h, w) prepared by `config.sv.input`.

@@ -1,20 +1,31 @@
-"""The coordinate tower: random Fourier features of several scales, one MLP a scale, summed.
+"""The coordinate tower: one interface, and the released encoder behind it.
 
-Source: GAIR (arXiv 2503.16683) takes GeoCLIP's encoder (arXiv 2309.16020): Equal Earth projection
-(Savric, Patterson, Jenny 2018), then features of frequencies drawn from N(0, sigma^2). Ours counts
-whole waves away in float64 before anything becomes float32, and never runs under autocast: at sigma
-256 bfloat16 would be wrong by radians.
+An encoder is a fixed encoding of longitude and latitude, computed from float64, and a network over
+it in float32 that never runs under autocast: at sigma 256 bfloat16 would be wrong by radians.
+
+`rff` is the released one. Source: GAIR (arXiv 2503.16683) takes GeoCLIP's encoder (arXiv
+2309.16020): Equal Earth projection (Savric, Patterson, Jenny 2018), then random Fourier features of
+several scales, an MLP a scale, summed. Ours counts whole waves away in float64 before anything
+becomes float32. `rff-transformer` lets the scales look at each other before they are merged
+(UniGeoCLIP's finding). The encodings on the sphere are in `location_sphere`.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
+from gair_cli.geo.encodings import random_fourier_features
+from gair_cli.models.rs_encoder import Block
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from gair_cli.models.config import LocationConfig
 
 _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
@@ -34,17 +45,40 @@ def equal_earth(lonlat: Tensor) -> Tensor:
     Raises:
         ValueError: If the coordinates are not (N, 2) float64.
     """
-    if lonlat.ndim != 2 or lonlat.shape[1] != 2 or lonlat.dtype != torch.float64:  # noqa: PLR2004
-        shape = tuple(lonlat.shape)
-        raise ValueError(f"coordinates are {shape} {lonlat.dtype}, wanted (N, 2) float64")
+    check_lonlat(lonlat)
     lon, lat = torch.deg2rad(lonlat).unbind(1)
-    theta = torch.asin(math.sqrt(3) / 2 * torch.sin(lat))
+    theta = _arcsine(math.sqrt(3) / 2 * torch.sin(lat))
     square = theta * theta
     six = square * square * square
     slope = _A1 + 3 * _A2 * square + six * (7 * _A3 + 9 * _A4 * square)
     x = 2 * math.sqrt(3) / 3 * lon * torch.cos(theta) / slope
     y = theta * (_A1 + _A2 * square + six * (_A3 + _A4 * square))
     return torch.stack([x, y], dim=1) * _SCALE
+
+
+def _arcsine(sine: Tensor) -> Tensor:
+    """Return the arcsine of float64 numbers up to sin(60 degrees).
+
+    Runtimes of exported programs have it in float32 alone: there, two of Newton's steps, which
+    square the error, follow.
+    """
+    if not torch.compiler.is_compiling():
+        return torch.asin(sine)
+    angle = torch.asin(sine.float()).double()
+    for _ in range(2):
+        angle = angle - (torch.sin(angle) - sine) / torch.cos(angle)
+    return angle
+
+
+def check_lonlat(lonlat: Tensor) -> None:
+    """Refuse coordinates of another shape or precision.
+
+    Raises:
+        ValueError: If they are not (N, 2) float64.
+    """
+    if lonlat.ndim != 2 or lonlat.shape[1] != 2 or lonlat.dtype != torch.float64:  # noqa: PLR2004
+        shape = tuple(lonlat.shape)
+        raise ValueError(f"coordinates are {shape} {lonlat.dtype}, wanted (N, 2) float64")
 
 
 class FourierScale(nn.Module):
@@ -97,7 +131,63 @@ class FourierScale(nn.Module):
 
 
 class LocationEncoder(nn.Module):
-    """Coordinates (N, 2) in degrees become vectors (N, D): the sum over the scales.
+    """Coordinates (N, 2) in degrees become vectors (N, D); the base of all kinds.
+
+    Attributes:
+        width: D.
+        meets_itself: Whether the encoding goes on over the antimeridian without a step.
+    """
+
+    width: int
+    meets_itself: bool = False
+
+    def features(self, lonlat: Tensor) -> Tensor:
+        """Return the fixed encoding.
+
+        Args:
+            lonlat: (N, 2) float64 degrees, longitude first.
+
+        Returns:
+            (N, F) float32.
+        """
+        raise NotImplementedError
+
+    def quick_features(self, lonlat: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """Return `features` of an array by the Rust core, a fraction of the time on a CPU.
+
+        Args:
+            lonlat: (N, 2) degrees.
+
+        Returns:
+            (N, F), or None where the core has no such encoding.
+        """
+        del lonlat
+        return None
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Return the embedding (N, D) float32 of a fixed encoding (N, F)."""
+        raise NotImplementedError
+
+    def forward(self, lonlat: Tensor) -> Tensor:
+        """Return the embedding of each coordinate.
+
+        Args:
+            lonlat: (N, 2) float64 degrees, longitude first.
+
+        Returns:
+            (N, D) float32, not normalised, in float32 even under autocast.
+
+        Raises:
+            ValueError: If the coordinates are not (N, 2) float64.
+        """
+        with torch.autocast(lonlat.device.type, enabled=False):
+            return self.embed(self.features(lonlat))
+
+
+class FourierEncoder(LocationEncoder):
+    """Kind `rff`: random Fourier features of several scales, an MLP a scale, summed.
+
+    +180 and -180 degrees are different points of the map, as in the release.
 
     Args:
         config: Scales and sizes; the frequencies are drawn from torch's global generator and saved
@@ -109,36 +199,59 @@ class LocationEncoder(nn.Module):
         self.width = config.width
         self.scales = nn.ModuleList(FourierScale(config, sigma) for sigma in config.sigmas)
 
-    def forward(self, lonlat: Tensor) -> Tensor:
-        """Return the embedding of each coordinate.
+    def features(self, lonlat: Tensor) -> Tensor:
+        """Return cosines and sines scale by scale, (N, 2 S F)."""
+        plane = equal_earth(lonlat)
+        return torch.cat([scale.features(plane) for scale in self._scales()], dim=1)
 
-        Args:
-            lonlat: (N, 2) float64 degrees, longitude first; +180 and -180 are different points of
-                the map, as in the release.
+    def quick_features(self, lonlat: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return `features` by the Rust core."""
+        found: NDArray[np.float32] = random_fourier_features(lonlat, self.directions().numpy())
+        return found
 
-        Returns:
-            (N, D) float32, not normalised, in float32 even under autocast.
-        """
-        device = next(self.parameters()).device
-        with torch.autocast(device.type, enabled=False):
-            plane = equal_earth(lonlat)
-            parts = [scale(plane) for scale in self.scales]
-            return torch.stack(parts).sum(dim=0)
+    def embed(self, features: Tensor) -> Tensor:
+        """Return the sum of what the scales' networks say."""
+        return torch.stack(self.parts(features)).sum(dim=0)
+
+    def parts(self, features: Tensor) -> list[Tensor]:
+        """Return what each scale says, (N, D) each."""
+        shares = features.chunk(len(self.scales), dim=1)
+        return [scale.embed(part) for scale, part in zip(self._scales(), shares, strict=True)]
 
     def directions(self) -> Tensor:
         """Return the fixed frequencies of all scales, (S, F, 2) float64 on the CPU."""
         found = [scale.frequencies for scale in self._scales()]
         return torch.stack(found).double().cpu()
 
-    def from_features(self, features: Tensor) -> Tensor:
-        """Return the embedding (N, D) from the features of all scales, (N, 2 S F) float32.
-
-        The features are those of `geo.encodings.random_fourier_features` with `directions()`: on a
-        CPU they take a fraction of the time that `forward` spends on them.
-        """
-        shares = features.chunk(len(self.scales), dim=1)
-        parts = [scale.embed(part) for scale, part in zip(self._scales(), shares, strict=True)]
-        return torch.stack(parts).sum(dim=0)
-
     def _scales(self) -> list[FourierScale]:
         return cast("list[FourierScale]", list(self.scales))
+
+
+class FourierTransformer(FourierEncoder):
+    """Kind `rff-transformer`: the scales' vectors attend to each other, then are averaged.
+
+    Args:
+        config: As of `rff`, and `blocks`, `heads`.
+    """
+
+    def __init__(self, config: LocationConfig) -> None:
+        super().__init__(config)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.blocks))
+        self.norm = nn.LayerNorm(config.width)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Return the mean over the scales after the blocks."""
+        tokens = torch.stack(self.parts(features), dim=1)  # (N, S, D)
+        for block in self.blocks:
+            tokens = block(tokens, None)
+        merged: Tensor = self.norm(tokens).mean(dim=1)
+        return merged
+
+
+def mlp(width_in: int, config: LocationConfig) -> nn.Sequential:
+    """Return ReLU layers over an encoding, and the linear one into the tower's space."""
+    widths = [width_in] + [config.hidden] * config.depth
+    layers: list[nn.Module] = []
+    for old, new in pairwise(widths):
+        layers += [nn.Linear(old, new), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(config.hidden, config.width))

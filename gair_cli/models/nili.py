@@ -20,7 +20,7 @@ Ours can start as the identity, so that NILI reads like bilinear interpolation a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,9 @@ _TAPS = _SIDE * _SIDE
 _CENTRE = _TAPS // 2
 _INSIDE = 1e-6
 _TINY = 1e-9
+
+
+Form: TypeAlias = Literal["auto", "gather", "convolve"]
 
 
 class Nili(nn.Module):
@@ -58,6 +61,7 @@ class Nili(nn.Module):
     ) -> None:
         super().__init__()
         self.width = width
+        self.form: Form = "auto"
         self.frequencies = frequencies
         self.linear = nn.Linear(_TAPS * width + 2 + 4 * frequencies, hidden or width)
         self.out = nn.Linear(hidden, width) if hidden else None
@@ -96,6 +100,8 @@ class Nili(nn.Module):
         Returns:
             (B, D).
         """
+        if self.form != "auto":
+            return (self.convolve if self.form == "convolve" else self.gather)(grid, xy, tile_of)
         cells = grid.shape[0] * grid.shape[2] * grid.shape[3]
         form = self.convolve if len(xy) > cells else self.gather
         return form(grid, xy, tile_of)

@@ -29,6 +29,10 @@ _SCALES = 3
 _BOTH = ("weight", "bias")
 
 
+_WIDTH = 768
+_MLP = 4 * _WIDTH
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One released tensor.
@@ -37,11 +41,13 @@ class Entry:
         released: Its key in `checkpoint.pth`.
         ours: Its key in our state dict, or None for a tensor that is only carried.
         part: Which third of our fused tensor it is, or None for the whole.
+        shape: Of a carried tensor; that of another is the model's.
     """
 
     released: str
     ours: str | None
     part: int | None = None
+    shape: tuple[int, ...] = ()
 
 
 def released_config() -> ModelConfig:
@@ -52,27 +58,31 @@ def released_config() -> ModelConfig:
 def released_layout() -> list[Entry]:
     """Return all 402 tensors in the order of the released file."""
     return [
-        *_carried("query_feature", "rs_patch_pos_encoding"),
+        Entry("query_feature", None, shape=(1, 1, _WIDTH)),
+        Entry("rs_patch_pos_encoding", None, shape=(1, 144, _WIDTH)),
         Entry("logit_scale", "logit_scale"),
-        *_carried("queue_for_location", "queue_ptr_location"),
+        Entry("queue_for_location", None, shape=(2, 4096)),
+        Entry("queue_ptr_location", None, shape=(1,)),
         *_rs_layout(),
         *_sv_layout(),
         *_location_layout(),
         *_unused_query_layout(),
         *_linear("imnet", "nili.linear"),
-        *_linear("radar_proj", None),
+        *_unused("radar_proj", _WIDTH, _WIDTH),
         *_linear("optical_proj", "head.sv"),
-        *_linear("location_proj", None),
+        *_unused("location_proj", _WIDTH, _WIDTH),
     ]
 
 
-def _carried(*keys: str) -> Iterator[Entry]:
-    return (Entry(key, None) for key in keys)
-
-
-def _linear(released: str, ours: str | None) -> Iterator[Entry]:
+def _linear(released: str, ours: str) -> Iterator[Entry]:
     for kind in _BOTH:
-        yield Entry(f"{released}.{kind}", ours and f"{ours}.{kind}")
+        yield Entry(f"{released}.{kind}", f"{ours}.{kind}")
+
+
+def _unused(released: str, *shape: int) -> Iterator[Entry]:
+    """Carry a layer that no output uses: a weight of a shape, a bias of its first side."""
+    yield Entry(f"{released}.weight", None, shape=shape)
+    yield Entry(f"{released}.bias", None, shape=shape[:1])
 
 
 def _rs_layout() -> Iterator[Entry]:
@@ -85,8 +95,8 @@ def _rs_layout() -> Iterator[Entry]:
         yield from _linear(f"{old}.1.net.0", f"{new}.up")
         yield from _linear(f"{old}.1.net.3", f"{new}.down")
         yield from _linear(f"{old}.1.input_norm", f"{new}.norm")
-    yield from _linear("rs_encoder.layer_norm", None)
-    yield from _linear("rs_encoder.head", None)
+    yield from _unused("rs_encoder.layer_norm", _WIDTH)
+    yield from _unused("rs_encoder.head", 10, _WIDTH)
 
 
 def _sv_layout() -> Iterator[Entry]:
@@ -124,10 +134,13 @@ def _location_layout() -> Iterator[Entry]:
 
 def _unused_query_layout() -> Iterator[Entry]:
     for old in ("nerf_fn.layers.0", "nerf_fn.layers.1"):
-        yield Entry(f"{old}.0.create_qkv.weight", None)
-        for name in ("0.out", "0.input_norm", "1.net.0", "1.net.2", "1.input_norm"):
-            yield from _linear(f"{old}.{name}", None)
-    yield from _linear("nerf_fn.norm_out", None)
+        yield Entry(f"{old}.0.create_qkv.weight", None, shape=(3 * _WIDTH, _WIDTH))
+        yield from _unused(f"{old}.0.out", _WIDTH, _WIDTH)
+        yield from _unused(f"{old}.0.input_norm", _WIDTH)
+        yield from _unused(f"{old}.1.net.0", _MLP, _WIDTH)
+        yield from _unused(f"{old}.1.net.2", _WIDTH, _MLP)
+        yield from _unused(f"{old}.1.input_norm", _WIDTH)
+    yield from _unused("nerf_fn.norm_out", _WIDTH)
 
 
 def from_released(tensors: Mapping[str, Tensor]) -> tuple[GairModel, dict[str, Tensor]]:
@@ -143,15 +156,14 @@ def from_released(tensors: Mapping[str, Tensor]) -> tuple[GairModel, dict[str, T
         ModelError: If a key is missing or unknown, or a shape differs; all are listed.
     """
     layout = released_layout()
-    _check_keys(tensors, layout)
+    model = blank_model(released_config())
+    wanted = model.state_dict()
+    _check(tensors, layout, wanted)
     state: dict[str, list[Tensor]] = {}
     for entry in layout:
         if entry.ours is not None:
             state.setdefault(entry.ours, []).append(tensors[entry.released])
-    model = blank_model(released_config())
     fused = {key: torch.cat(parts) if len(parts) > 1 else parts[0] for key, parts in state.items()}
-    wanted = model.state_dict()
-    _check_shapes(fused, wanted)
     model.load_state_dict(
         {key: value.to(wanted[key].dtype) for key, value in fused.items()}, assign=True
     )
@@ -187,21 +199,25 @@ def _part(entry: Entry, state: Mapping[str, Tensor], carried: Mapping[str, Tenso
     return whole if entry.part is None else whole.chunk(3)[entry.part].clone()
 
 
-def _check_keys(tensors: Mapping[str, Tensor], layout: list[Entry]) -> None:
-    wanted = {entry.released for entry in layout}
-    missing = [key for key in wanted if key not in tensors]
-    extra = [key for key in tensors if key not in wanted]
-    if missing or extra:
+def _check(tensors: Mapping[str, Tensor], layout: list[Entry], model: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are not those of the released layout, and name every one of them."""
+    wanted = {entry.released: _shape(entry, model) for entry in layout}
+    faults = [f"missing {key}" for key in wanted if key not in tensors]
+    faults += [f"extra {key}" for key in tensors if key not in wanted]
+    faults += [
+        f"{key} is {list(tensors[key].shape)}, wanted {list(shape)}"
+        for key, shape in wanted.items()
+        if key in tensors and tuple(tensors[key].shape) != shape
+    ]
+    if faults:
         raise ModelError(
-            f"not the released layout: missing {sorted(missing) or 'none'}, extra {extra or 'none'}"
+            f"not the released layout, {len(faults)} faults: {'; '.join(faults)}",
+            hint=f"the released file has {len(wanted)} tensors; nothing is skipped",
         )
 
 
-def _check_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    wrong = [
-        f"{key} is {tuple(found[key].shape)}, wanted {tuple(value.shape)}"
-        for key, value in wanted.items()
-        if found[key].shape != value.shape
-    ]
-    if wrong:
-        raise ModelError(f"not the released shapes: {'; '.join(wrong)}")
+def _shape(entry: Entry, model: Mapping[str, Tensor]) -> tuple[int, ...]:
+    if entry.ours is None:
+        return entry.shape
+    whole = tuple(model[entry.ours].shape)
+    return whole if entry.part is None else (whole[0] // 3, *whole[1:])

@@ -71,12 +71,12 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, bias: Tensor | None) -> Tensor:
         """Return what attention adds to the tokens.
 
         Args:
             tokens: (T, N, D).
-            bias: (1, heads, N, N) added to the scores.
+            bias: (1, heads, N, N) added to the scores, or None.
 
         Returns:
             (T, N, D).
@@ -84,9 +84,8 @@ class Attention(nn.Module):
         tiles, count, width = tokens.shape
         qkv = self.qkv(self.norm(tokens)).view(tiles, count, 3, self.heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (T, heads, N, D / heads)
-        read = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=bias.to(query.dtype)
-        )
+        mask = None if bias is None else bias.to(query.dtype)
+        read = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         merged: Tensor = self.out(read.transpose(1, 2).reshape(tiles, count, width))
         return merged
 
@@ -101,7 +100,7 @@ class Block(nn.Module):
         self.up = nn.Linear(width, _MLP_RATIO * width)
         self.down = nn.Linear(_MLP_RATIO * width, width)
 
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, bias: Tensor | None) -> Tensor:
         """Return tokens (T, N, D) after the block; `bias` as in `Attention`."""
         tokens = tokens + self.attention(tokens, bias)
         added: Tensor = self.down(functional.gelu(self.up(self.norm(tokens))))

@@ -7,7 +7,7 @@ import torch
 from gair_cli.geo import coordinates, encodings
 from gair_cli.losses.geo_targets import haversine_m
 from gair_cli.models.config import LocationConfig
-from gair_cli.models.location_encoder import FourierScale, LocationEncoder, equal_earth
+from gair_cli.models.location_encoder import FourierEncoder, FourierScale, equal_earth
 
 EDGES = [[180, 0], [-180, 0], [0, 90], [0, -90], [13.404954, 52.520008], [179.9999, -89.9999]]
 
@@ -40,11 +40,11 @@ def test_fourier_features_of_core_and_tower_agree(lonlat, sigma):
 def test_embedding_through_the_core_equals_the_tower(lonlat, sigmas):
     torch.manual_seed(1)
     config = LocationConfig(sigmas=sigmas, frequencies=64, hidden=32, depth=2, width=16)
-    tower = LocationEncoder(config).eval()
+    tower = FourierEncoder(config).eval()
     features = encodings.random_fourier_features(lonlat, tower.directions().numpy())
     with torch.inference_mode():
         wanted = tower(torch.from_numpy(lonlat))
-        found = tower.from_features(torch.from_numpy(features))
+        found = tower.embed(torch.from_numpy(features))
     np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-5, rtol=0)
 
 

@@ -152,10 +152,20 @@ def test_faults_of_a_checkpoint_are_listed(released):
     damaged["more"] = torch.zeros(1)
     with pytest.raises(ModelError) as caught:
         from_released(damaged)
-    assert "missing ['imnet.bias'], extra ['more']" in str(caught.value)
-    damaged = {**released.checkpoint, "imnet.bias": torch.zeros(3)}
-    with pytest.raises(ModelError, match=r"nili.linear.bias is \(3,\), wanted \(768,\)"):
+    assert "2 faults: missing imnet.bias; extra more" in str(caught.value)
+    query = "sv_encoder.encoder.layer.3.attention.attention.query.bias"
+    shapes = {"imnet.bias": 3, "rs_encoder.head.bias": 9, query: 2}
+    damaged = {**released.checkpoint, **{key: torch.zeros(n) for key, n in shapes.items()}}
+    del damaged["radar_proj.bias"]
+    with pytest.raises(ModelError) as caught:
         from_released(damaged)
+    for fault in (
+        "4 faults: missing radar_proj.bias",
+        "imnet.bias is [3], wanted [768]",
+        "rs_encoder.head.bias is [9], wanted [10]",
+        f"{query} is [2], wanted [768]",
+    ):
+        assert fault in str(caught.value)
 
 
 def test_203_5_million_numbers_are_what_learns_and_what_is_carried(parity_data):

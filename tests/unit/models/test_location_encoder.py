@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gair_cli.models.config import LocationConfig
-from gair_cli.models.location_encoder import FourierScale, LocationEncoder, equal_earth
+from gair_cli.models.location_encoder import FourierEncoder, FourierScale, equal_earth
 
 SMALL = LocationConfig(sigmas=(1.0, 256.0), frequencies=8, hidden=16, depth=2, width=6)
 
@@ -40,7 +40,7 @@ def test_features_are_cosines_then_sines_of_two_pi_frequency_times_position():
 
 
 def test_output_is_the_sum_of_the_scales():
-    encoder = LocationEncoder(SMALL)
+    encoder = FourierEncoder(SMALL)
     lonlat = points((1, 2), (3, 4))
     plane = equal_earth(lonlat)
     wanted = encoder.scales[0](plane) + encoder.scales[1](plane)
@@ -48,7 +48,7 @@ def test_output_is_the_sum_of_the_scales():
 
 
 def test_autocast_changes_nothing():
-    encoder, lonlat = LocationEncoder(SMALL), points((116.397, 39.908))
+    encoder, lonlat = FourierEncoder(SMALL), points((116.397, 39.908))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = encoder(lonlat)
     assert found.dtype == torch.float32
@@ -56,7 +56,7 @@ def test_autocast_changes_nothing():
 
 
 def test_frequencies_are_saved_but_not_learnt():
-    encoder = LocationEncoder(SMALL)
+    encoder = FourierEncoder(SMALL)
     assert "scales.0.frequencies" in encoder.state_dict()
     assert "scales.0.frequencies" not in dict(encoder.named_parameters())
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from gair_cli.errors import MissingPackageError, ModelError
 from gair_cli.geo.atomic import atomic_file
 from gair_cli.models.field import TileField
+from gair_cli.models.sv_encoder import image_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,7 +272,8 @@ def _run(folder: Path, name: str, part: _Part) -> Tensor:
 def export_timm(model: GairModel, folder: Path) -> None:
     """Write the photo tower's timm model as a folder that timm reads (`local-dir:FOLDER`).
 
-    A pooler, which timm has not, is left out: the features are those before it.
+    A pooler, which timm has not, is left out: the features are those before it. Layer norms get
+    timm's own epsilon.
 
     Raises:
         ModelError: If the model has no photo tower.
@@ -294,7 +296,7 @@ def export_timm(model: GairModel, folder: Path) -> None:
             "crop_pct": 1.0,
             "num_classes": 0,
         },
-        "model_args": {} if form.norm_eps is None else {"norm_eps": form.norm_eps},
+        "model_args": image_size(form),
     }
     with atomic_file(folder / "model.safetensors") as temporary:
         temporary.write_bytes(tensors_to_bytes(state, {"format": "pt"}))

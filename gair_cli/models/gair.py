@@ -128,7 +128,7 @@ class GairModel(nn.Module):
             return TileField(tokens, size_m=size_m)
         if size_m is None:
             sides = torch.tensor([rs.shape[3], rs.shape[2]], dtype=torch.float32)
-            size_m = (sides * self.config.fine.pixel_m).to(rs.device).expand(len(rs), 2)
+            size_m = (sides * self.config.fine.pixel_m).to(rs.device).expand(rs.shape[0], 2)
         return TileField(tokens, self.fine.encode(rs), size_m)
 
     def localize(
@@ -181,13 +181,13 @@ class GairModel(nn.Module):
             raise ValueError("query nili-fine reads pixels, too: encode tiles by encode_tiles")
         if radius_m is None:
             coarse = nili(field.tokens, xy, tile_of)
-            nowhere = torch.zeros(len(xy), device=xy.device)
+            nowhere = torch.zeros_like(xy[:, 0])
             at_point: Tensor = coarse + fine(coarse, fine.read(field.fine, xy, tile_of), nowhere)
             return at_point
         radius_m = radius_m.to(xy)
         size_m = field.size_m.to(xy).index_select(0, tile_of)  # (B, 2)
         points = footprint(xy, radius_m, size_m, fine.spiral)  # (B, K, 2)
-        shape = (len(xy), points.shape[1], -1)
+        shape = (xy.shape[0], points.shape[1], -1)
         all_points, all_tiles = points.flatten(0, 1), tile_of.repeat_interleave(shape[1])
         coarse = nili(field.tokens, all_points, all_tiles).view(shape).mean(dim=1)
         finer = fine.read(field.fine, all_points, all_tiles).view(shape).mean(dim=1)

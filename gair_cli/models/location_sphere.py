@@ -50,7 +50,7 @@ def harmonics(lonlat: Tensor, degree: int) -> Tensor:
     cosines, sines = math.sqrt(2) * torch.cos(angle), math.sqrt(2) * torch.sin(angle)
     cosines[:, 0] = 1
     columns = []
-    last, before = torch.zeros(len(lon), 0).to(lonlat), torch.zeros(len(lon), 0).to(lonlat)
+    last, before = torch.zeros(lon.shape[0], 0).to(lonlat), torch.zeros(lon.shape[0], 0).to(lonlat)
     diagonal = torch.full_like(lon, math.sqrt(1 / (4 * math.pi)))
     for l in range(degree + 1):  # noqa: E741 - the name of the degree
         if l > 0:

@@ -103,7 +103,7 @@ class Nili(nn.Module):
         if self.form != "auto":
             return (self.convolve if self.form == "convolve" else self.gather)(grid, xy, tile_of)
         cells = grid.shape[0] * grid.shape[2] * grid.shape[3]
-        form = self.convolve if len(xy) > cells else self.gather
+        form = self.convolve if xy.shape[0] > cells else self.gather
         return form(grid, xy, tile_of)
 
     def mean(self, grid: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ class Nili(nn.Module):
         """
         columns = grid.shape[3]
         unfolded = functional.unfold(grid, _SIDE, padding=1)  # (T, 9 D, h w)
-        field = grid.new_zeros(len(xy), self.width)
+        field = grid.new_zeros(xy.shape[0], self.width)
         for corner in _corners(xy, grid):
             tokens = unfolded[tile_of, :, corner.row * columns + corner.column]  # (B, 9 D)
             offset = self._offset_features(corner.offset).to(tokens.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -97,10 +98,13 @@ def _step(path: Path) -> int:
 
 
 def _from_hub(text: str) -> Path:
-    """Return the local copy of a repository; only this spelling ever downloads."""
+    """Return the local copy of a repository; only this spelling ever downloads.
+
+    A repository that holds a released checkpoint instead of a model folder is converted once, into
+    the cache.
+    """
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - an optional package
-        from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
     except ImportError as error:
         raise MissingPackageError(
             f"{_HUB}{text} needs huggingface_hub", hint="pip install 'gair[hub]'"
@@ -109,10 +113,49 @@ def _from_hub(text: str) -> Path:
     offline = any(os.environ.get(name) not in {None, "", "0"} for name in _OFFLINE)
     try:
         found = snapshot_download(repo, revision=revision or None, local_files_only=offline)
-    except (OSError, HFValidationError) as error:
-        hint = "GAIR_OFFLINE or HF_HUB_OFFLINE is set" if offline else "check the name"
-        raise InputError(f"cannot get {_HUB}{text}: {error}", hint=hint) from error
-    return _inside(Path(found))
+    except Exception as error:  # its errors are of many packages, and change with its version
+        hint = "GAIR_OFFLINE or HF_HUB_OFFLINE is set" if offline else "check name and network"
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"cannot get {_HUB}{text}: {reason}", hint=hint) from error
+    snapshot = Path(found)
+    return _inside(snapshot) if _is_usable(snapshot) else _converted(snapshot, repo)
 
 
+def _is_usable(path: Path) -> bool:
+    return _is_model(path) or (path / "best").is_dir() or (path / "checkpoints").is_dir()
+
+
+def _converted(snapshot: Path, repo: str) -> Path:
+    """Return the model folder of a snapshot's released checkpoint, converted where it is new."""
+    there = sorted(p for suffix in _CHECKPOINTS for p in snapshot.glob(f"*{suffix}"))
+    named = [path for path in there if path.stem == "checkpoint"] or there
+    if len(named) != 1:
+        names = ", ".join(path.name for path in there) or "none"
+        raise InputError(
+            f"{_HUB}{repo} holds no model and not one checkpoint: {names}",
+            hint="download the one you want and give it to gair convert",
+        )
+    folder = cache_folder() / "models" / f"{repo.replace('/', '--')}-{snapshot.name}"
+    if not _is_model(folder):
+        from gair_cli.models.convert import (  # noqa: PLC0415 - needs torch
+            RELEASED_LICENCE,
+            import_checkpoint,
+        )
+
+        print(f"{_HUB}{repo}: converting {named[0].name}; its weights are {RELEASED_LICENCE}, not "
+              "for commercial use", file=sys.stderr)  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        import_checkpoint(named[0], folder)
+    return folder
+
+
+def cache_folder() -> Path:
+    """Return where gair keeps what it can make again: `GAIR_CACHE_DIR`, else `~/.cache/gair`."""
+    given = os.environ.get("GAIR_CACHE_DIR")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gair"
+
+
+_CHECKPOINTS = (".pth", ".pt", ".bin")
 _OFFLINE = ("GAIR_OFFLINE", "HF_HUB_OFFLINE")

@@ -109,7 +109,7 @@ def read_grid(grid: Tensor, rows: Taps, columns: Taps, tile_of: Tensor) -> Tenso
     """
     tiles, width, height, across = grid.shape
     tokens = grid.permute(0, 2, 3, 1).reshape(tiles * height * across, width)
-    result = grid.new_zeros(len(tile_of), width, dtype=torch.float32)
+    result = grid.new_zeros(tile_of.shape[0], width, dtype=torch.float32)
     for row in range(rows.cell.shape[1]):
         start = (tile_of * height + rows.cell[:, row]) * across
         for column in range(columns.cell.shape[1]):

@@ -54,10 +54,17 @@ def _timm_body(config: SvConfig) -> Any:
         near = timm.list_models(f"*{config.name.split('_')[0]}*")[:5]
         hint = f"near it: {', '.join(near)}" if near else "see timm.list_models()"
         raise ModelError(f"timm has no model {config.name!r} (model.sv.name)", hint=hint)
-    options: dict[str, Any] = {}
-    default = timm.get_pretrained_cfg(config.name)
-    if default is not None and default.fixed_input_size:
-        options["img_size"] = (config.input.height, config.input.width)
+    options: dict[str, Any] = image_size(config)
     if config.norm_eps is not None:
         options["norm_layer"] = partial(nn.LayerNorm, eps=config.norm_eps)
     return timm.create_model(config.name, pretrained=False, num_classes=0, **options)
+
+
+def image_size(config: SvConfig) -> dict[str, Any]:
+    """Return timm's argument for the input's size, where a model is made for one size."""
+    import timm  # noqa: PLC0415 - takes seconds
+
+    default = timm.get_pretrained_cfg(config.name)
+    if default is None or not default.fixed_input_size:
+        return {}
+    return {"img_size": [config.input.height, config.input.width]}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from gair_cli.embedding.extract import batches, tile_field
-from gair_cli.embedding.towers import BATCH, rs_config
+from gair_cli.embedding.towers import BATCH
 from gair_cli.geo.locator import ground_sizes
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class DenseField:
     @property
     def width(self) -> int:
         """E, the width of the satellite tower."""
-        return rs_config(self.model).width
+        return self.model.width("rs")
 
     def read(self, pixels: np.ndarray, *, radius_m: float) -> tuple[torch.Tensor, np.ndarray]:
         """Return the field at positions.

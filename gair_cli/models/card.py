@@ -59,7 +59,8 @@ def _parts(model: GairModel, config: ModelConfig) -> dict[str, str]:
     parts = {}
     if config.rs:
         size, bands = config.rs.input.size, ", ".join(config.rs.input.bands)
-        parts["tiles"] = f"ViT {config.rs.width} x {config.rs.depth}, {size} px, bands {bands}"
+        tower = config.rs.name or f"ViT {config.rs.width} x {config.rs.depth}"
+        parts["tiles"] = f"{tower}, {size} px, bands {bands}"
         parts["query"] = config.query
     if config.sv:
         size_text = f"{config.sv.input.height}x{config.sv.input.width}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gair_cli.data.transforms import BandStatistics, RsInput, SvInput, band_positions
 from gair_cli.errors import UsageError
+from gair_cli.models.timm_models import normalisation
 from gair_cli.presets import read_preset
 from gair_cli.presets.typed import build, merge_tables, to_table
 
@@ -29,7 +30,7 @@ _MOST_DEGREES = 100
 
 @dataclass(frozen=True, slots=True)
 class RsConfig:
-    """The satellite tower: a ViT with 2-D ALiBi.
+    """The satellite tower: a ViT with 2-D ALiBi, or a timm model by its name.
 
     Attributes:
         input: Bands, statistics and size of a tile.
@@ -37,6 +38,9 @@ class RsConfig:
         width: Width of a token, which is the tower's output dimension.
         depth: Number of blocks.
         heads: Attention heads; divides the width.
+        name: A timm model's name: its feature map takes the place of the tokens, and patch, width,
+            depth and heads count for nothing.
+        stage: Which of its feature maps: -1 is the last, -2 the one before.
     """
 
     input: RsInput
@@ -44,9 +48,13 @@ class RsConfig:
     width: int = 768
     depth: int = 12
     heads: int = 16
+    name: str | None = None
+    stage: int = -1
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not divide."""
+        if self.name is not None:
+            return
         _at_least_one("model.rs", patch=self.patch, width=self.width, depth=self.depth)
         if self.heads < 1 or self.width % self.heads:
             raise UsageError(f"model.rs.width {self.width} is no multiple of {self.heads} heads")
@@ -65,12 +73,14 @@ class SvConfig:
         name: The model's name in timm.
         norm_eps: Epsilon of a ViT's layer norms, where it is not timm's own.
         pooler: Whether tanh(linear(feature)) follows, as in Hugging Face's `ViTModel`.
+        pool: timm's `global_pool`, where it is not the model's own: avg, token, map...
     """
 
     input: SvInput
     name: str
     norm_eps: float | None = None
     pooler: bool = False
+    pool: str | None = None
 
 
 LocationKind: TypeAlias = Literal[
@@ -294,7 +304,18 @@ def model_config(
     rs = kept.get("rs")
     if isinstance(rs, dict):
         kept["rs"] = {**rs, "input": _fill_bands(rs.get("input", {}), bands)}
+    sv = kept.get("sv")
+    if isinstance(sv, dict):
+        kept["sv"] = {**sv, "input": _fill_colours(sv.get("input", {}), sv.get("name"))}
     return ModelConfig.from_dict(kept)
+
+
+def _fill_colours(table: Mapping[str, Any], name: object) -> Mapping[str, Any]:
+    """Return the photo input's table with the mean and deviation that timm's model expects."""
+    if not isinstance(table, dict) or "mean" in table or "std" in table:
+        return table
+    known = normalisation(name) if isinstance(name, str) else None
+    return table if known is None else {**table, "mean": list(known[0]), "std": list(known[1])}
 
 
 def _fill_bands(table: Mapping[str, Any], bands: BandStatistics | None) -> Mapping[str, Any]:

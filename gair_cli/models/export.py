@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from gair_cli.errors import MissingPackageError, ModelError
 from gair_cli.geo.atomic import atomic_file
 from gair_cli.models.field import TileField
-from gair_cli.models.sv_encoder import image_size
+from gair_cli.models.timm_models import image_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -296,7 +296,7 @@ def export_timm(model: GairModel, folder: Path) -> None:
             "crop_pct": 1.0,
             "num_classes": 0,
         },
-        "model_args": image_size(form),
+        "model_args": image_size(form.name, form.input.height, form.input.width),
     }
     with atomic_file(folder / "model.safetensors") as temporary:
         temporary.write_bytes(tensors_to_bytes(state, {"format": "pt"}))

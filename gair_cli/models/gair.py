@@ -19,7 +19,8 @@ from gair_cli.models.fine import FinePath, beyond, footprint
 from gair_cli.models.heads import Heads
 from gair_cli.models.location_kinds import new_location_encoder
 from gair_cli.models.nili import Nili
-from gair_cli.models.rs_encoder import RsEncoder
+from gair_cli.models.rs_encoder import RsEncoder, RsTower
+from gair_cli.models.rs_timm import TimmRsEncoder
 from gair_cli.models.sampling import read_bicubic, read_bilinear
 from gair_cli.models.sv_encoder import SvEncoder
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from gair_cli.data.batch import Batch
-    from gair_cli.models.config import ModelConfig, Tower
+    from gair_cli.models.config import ModelConfig, RsConfig, Tower
     from gair_cli.records import Modality
 
 M = TypeVar("M", bound=nn.Module)
@@ -56,12 +57,13 @@ class GairModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.rs = RsEncoder(config.rs) if config.rs else None
+        self.rs = _start_rs(config.rs) if config.rs else None
         self.sv = SvEncoder(config.sv) if config.sv else None
         self.location = new_location_encoder(config.location) if config.location else None
-        uses_nili = self.rs is not None and config.query in _NILI
-        self.nili = _start_nili(config) if uses_nili else None
-        self.fine = _start_fine(config) if config.query == "nili-fine" else None
+        width = 0 if self.rs is None else self.rs.width
+        self.nili = _start_nili(config, width) if width and config.query in _NILI else None
+        reads_pixels = width and config.query == "nili-fine"
+        self.fine = _start_fine(config, width) if reads_pixels else None
         self.head = Heads(config, {name: self.width(name) for name in config.towers})
         logit_scale = torch.tensor(-math.log(config.temperature), dtype=torch.float32)
         if config.learn_temperature:
@@ -310,8 +312,11 @@ def keep_towers(model: GairModel, towers: Collection[Tower]) -> GairModel:
     return kept.to(model.logit_scale.device).train(model.training)
 
 
-def _start_nili(config: ModelConfig) -> Nili:
-    width = config.rs.width if config.rs else config.dim
+def _start_rs(config: RsConfig) -> RsTower:
+    return RsEncoder(config) if config.name is None else TimmRsEncoder(config)
+
+
+def _start_nili(config: ModelConfig, width: int) -> Nili:
     return Nili(
         width,
         identity=config.nili_start == "identity",
@@ -320,10 +325,9 @@ def _start_nili(config: ModelConfig) -> Nili:
     )
 
 
-def _start_fine(config: ModelConfig) -> FinePath | None:
-    if config.rs is None:
-        return None
-    return FinePath(len(config.rs.input.bands), config.rs.width, config.fine)
+def _start_fine(config: ModelConfig, width: int) -> FinePath:
+    bands = config.rs.input.bands if config.rs else ()
+    return FinePath(len(bands), width, config.fine)
 
 
 def _tiles_of(tokens: Tensor, xy: Tensor, tile_of: Tensor | None) -> Tensor:

@@ -142,8 +142,10 @@ def _converted(snapshot: Path, repo: str) -> Path:
             import_checkpoint,
         )
 
-        print(f"{_HUB}{repo}: converting {named[0].name}; its weights are {RELEASED_LICENCE}, not "
-              "for commercial use", file=sys.stderr)  # fmt: skip
+        sys.stderr.write(
+            f"{_HUB}{repo}: converting {named[0].name}; its weights are {RELEASED_LICENCE}, not "
+            "for commercial use\n"
+        )
         folder.mkdir(parents=True, exist_ok=True)
         import_checkpoint(named[0], folder)
     return folder

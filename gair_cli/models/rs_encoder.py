@@ -107,7 +107,17 @@ class Block(nn.Module):
         return tokens + added
 
 
-class RsEncoder(nn.Module):
+class RsTower(nn.Module):
+    """What every satellite tower is: tiles (T, C, H, W) in, a grid of vectors (T, D, h, w) out.
+
+    Attributes:
+        width: D.
+    """
+
+    width: int
+
+
+class RsEncoder(RsTower):
     """Patches -> linear -> blocks; no class token, no position embedding, no final norm.
 
     Args:

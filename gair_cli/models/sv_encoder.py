@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gair_cli.errors import ModelError
+from gair_cli.models.timm_models import create, image_size
 
 if TYPE_CHECKING:
     from gair_cli.models.config import SvConfig
@@ -23,14 +23,15 @@ class SvEncoder(nn.Module):
 
     Args:
         config: The timm name, the input size, the epsilon and whether there is a pooler.
+        pretrained: Start from timm's weights, which are downloaded once.
 
     Raises:
         ModelError: If timm knows no model of that name.
     """
 
-    def __init__(self, config: SvConfig) -> None:
+    def __init__(self, config: SvConfig, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.body = _timm_body(config)
+        self.body = _timm_body(config, pretrained=pretrained)
         self.width: int = self.body.head_hidden_size
         self.pooler = nn.Linear(self.width, self.width) if config.pooler else None
 
@@ -47,24 +48,12 @@ class SvEncoder(nn.Module):
         return feature if self.pooler is None else torch.tanh(self.pooler(feature))
 
 
-def _timm_body(config: SvConfig) -> Any:
-    import timm  # noqa: PLC0415 - takes seconds, and a model of places alone needs none
-
-    if not timm.is_model(config.name):
-        near = timm.list_models(f"*{config.name.split('_')[0]}*")[:5]
-        hint = f"near it: {', '.join(near)}" if near else "see timm.list_models()"
-        raise ModelError(f"timm has no model {config.name!r} (model.sv.name)", hint=hint)
-    options: dict[str, Any] = image_size(config)
+def _timm_body(config: SvConfig, *, pretrained: bool) -> Any:
+    options: dict[str, Any] = image_size(config.name, config.input.height, config.input.width)
     if config.norm_eps is not None:
         options["norm_layer"] = partial(nn.LayerNorm, eps=config.norm_eps)
-    return timm.create_model(config.name, pretrained=False, num_classes=0, **options)
-
-
-def image_size(config: SvConfig) -> dict[str, Any]:
-    """Return timm's argument for the input's size, where a model is made for one size."""
-    import timm  # noqa: PLC0415 - takes seconds
-
-    default = timm.get_pretrained_cfg(config.name)
-    if default is None or not default.fixed_input_size:
-        return {}
-    return {"img_size": [config.input.height, config.input.width]}
+    if config.pool is not None:
+        options["global_pool"] = config.pool
+    return create(
+        config.name, where="model.sv.name", pretrained=pretrained, num_classes=0, **options
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from importlib import resources
 from typing import Any
 
@@ -28,8 +29,10 @@ def read_preset(name: str) -> dict[str, Any]:
         ModelError: If there is no such preset.
     """
     if name not in preset_names():
+        near = get_close_matches(name, preset_names(), n=1)
+        asks = f"did you mean {near[0]}? " if near else ""
         raise ModelError(
-            f"no preset is called {name!r}", hint=f"presets: {', '.join(preset_names())}"
+            f"no preset is called {name!r}", hint=f"{asks}presets: {', '.join(preset_names())}"
         )
     text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

@@ -10,6 +10,7 @@ import dataclasses
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from gair_cli.errors import UsageError
@@ -85,8 +86,10 @@ def build(cls: type[T], table: object, where: str) -> T:
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = [key for key in table if key not in fields]
     if unknown:
+        near = get_close_matches(str(unknown[0]), fields, n=1)
+        asks = f"did you mean {where}.{near[0]}? " if near else ""
         raise UsageError(
-            f"unknown setting {where}.{unknown[0]}", hint=f"known there: {', '.join(fields)}"
+            f"unknown setting {where}.{unknown[0]}", hint=f"{asks}known there: {', '.join(fields)}"
         )
     missing = [name for name, field in fields.items() if name not in table and _required(field)]
     if missing:

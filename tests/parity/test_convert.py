@@ -107,7 +107,7 @@ def test_check_fails_where_a_number_differs(gair, folder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def triples(shared_data, tmp_path_factory):
+def triples(shared_data):
     """Photo table of the three triples, each with its raster, and the bounds of the rasters."""
     rasterio = pytest.importorskip("rasterio")
     source = shared_data / "triples"
@@ -138,9 +138,7 @@ def recorded_place(lonlat, box):
 def test_the_real_triples_through_the_real_commands(gair, released, folder, triples, tmp_path):
     source, table, boxes = triples
     golden = released.golden
-    rows = table.select(
-        "id", "lon", "lat", (pl.lit(f"{source}/") + pl.col("photo")).alias("path")
-    )
+    rows = table.select("id", "lon", "lat", (pl.lit(f"{source}/") + pl.col("photo")).alias("path"))
     rows.write_csv(tmp_path / "photos.csv")
     moved = [recorded_place((r["lon"], r["lat"]), boxes[r["id"]]) for r in rows.to_dicts()]
     pl.DataFrame({

@@ -1,19 +1,26 @@
 """The satellite tower: ALiBi, sizes, and a slow attention as oracle."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from gair_cli.data.transforms import RsInput
+from gair_cli.errors import ModelError
 from gair_cli.models.config import RsConfig
 from gair_cli.models.rs_encoder import Attention, RsEncoder, alibi_bias, alibi_slopes
+from gair_cli.models.rs_timm import TimmRsEncoder
 
 
 def config(bands=3, **sizes):
     chosen = {"patch": 4, "width": 16, "depth": 2, "heads": 4, **sizes}
     statistics = ((0.0,) * bands, (1.0,) * bands)
     return RsConfig(RsInput(tuple(f"band{i}" for i in range(bands)), *statistics, 16), **chosen)
+
+
+def bands_input(count, size):
+    return RsInput(tuple(f"band{i}" for i in range(count)), (0.0,) * count, (1.0,) * count, size)
 
 
 def test_slopes_of_sixteen_heads_are_those_of_the_release():
@@ -89,3 +96,43 @@ def test_tokens_stay_float32_under_autocast():
     encoder, tile = RsEncoder(config()), torch.randn(1, 3, 16, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert encoder(tile).dtype == torch.float32
+
+
+@pytest.mark.parametrize("shape", [(44, 28), (4, 20), (60, 60)])
+def test_any_grid_will_do_odd_and_oblong_ones_too(shape):
+    torch.manual_seed(0)
+    encoder = RsEncoder(config()).eval()
+    tokens = encoder(torch.randn(2, 3, *shape))
+    assert tokens.shape == (2, 16, shape[0] // 4, shape[1] // 4)
+
+
+def test_sizes_without_whole_patches_are_refused():
+    with pytest.raises(ValueError, match="no whole 4 px patches"):
+        RsEncoder(config())(torch.zeros(1, 3, 18, 16))
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet", "test_efficientnet"])
+def test_a_timm_model_is_a_satellite_tower(name):
+    torch.manual_seed(0)
+    tower = TimmRsEncoder(replace(config(bands=5), name=name, input=bands_input(5, 64)))
+    features = tower.eval()(torch.randn(2, 5, 64, 64))
+    assert features.ndim == 4
+    assert features.shape[:2] == (2, tower.width)
+    earlier = TimmRsEncoder(replace(config(), name=name, stage=-1, input=bands_input(3, 64)))
+    assert earlier.width == tower.width
+
+
+def test_an_earlier_feature_map_is_finer():
+    sizes = [
+        TimmRsEncoder(replace(config(), name="test_resnet", stage=stage, input=bands_input(3, 64)))
+        .eval()(torch.randn(1, 3, 64, 64))
+        .shape[-1]
+        for stage in (-1, -2)
+    ]
+    assert sizes[1] == 2 * sizes[0]
+
+
+def test_a_model_that_timm_does_not_know_is_told_with_names_near_it():
+    with pytest.raises(ModelError, match=r"test_vitt.*model\.rs\.name") as caught:
+        TimmRsEncoder(replace(config(), name="test_vitt"))
+    assert "test_vit" in caught.value.hint

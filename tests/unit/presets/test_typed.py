@@ -93,4 +93,4 @@ def test_what_does_not_fit_is_named(table, message):
 def test_unknown_key_lists_the_legal_ones():
     with pytest.raises(UsageError) as caught:
         build(Inner, {"rat": 1}, "model.inner")
-    assert caught.value.hint == "known there: rate, names"
+    assert caught.value.hint == "did you mean model.inner.rate? known there: rate, names"

@@ -59,6 +59,9 @@ def _tensors_of(loaded: Any, path: Path) -> dict[str, Tensor]:
     for name in _ENTRIES:
         if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
             loaded = loaded[name]
+    if isinstance(loaded, dict) and loaded and all(isinstance(v, dict) for v in loaded.values()):
+        # one dictionary a part, as CROMA's authors save theirs
+        loaded = {f"{part}.{key}": v for part, them in loaded.items() for key, v in them.items()}
     if not isinstance(loaded, dict) or not loaded:
         raise ModelError(f"{path} holds no dictionary of tensors")
     odd = [key for key, value in loaded.items() if not isinstance(value, torch.Tensor)]

@@ -7,7 +7,7 @@ GeoCLIP-like one. Every parameter gets a gradient when the batch has what the to
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,7 @@ class GairModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.frozen: list[nn.Module] = []
         self.rs = _start_rs(config.rs) if config.rs else None
         self.sv = SvEncoder(config.sv) if config.sv else None
         self.location = new_location_encoder(config.location) if config.location else None
@@ -70,6 +71,13 @@ class GairModel(nn.Module):
             self.logit_scale = nn.Parameter(logit_scale)
         else:
             self.register_buffer("logit_scale", logit_scale)
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
+        """Set training or evaluation mode; parts in `frozen` stay in evaluation mode."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
 
     @property
     def has_rs(self) -> bool:

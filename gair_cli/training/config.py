@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from gair_cli.data.augment import Augment
 from gair_cli.errors import UsageError
 from gair_cli.losses.config import LossConfig
+from gair_cli.models.starts import StartConfig
 from gair_cli.presets.typed import build, to_table
 from gair_cli.training.bank import BankConfig
 
@@ -45,6 +46,10 @@ class Recipe:
         seed: Of weights, order, points and augmentations.
         cache_mb: Memory for decoded tiles and photos; has no effect on the result.
         loader_threads: Threads that make batches ahead; has no effect on the result.
+        rs_blocks: Blocks of the satellite tower that are trained, from its end; -1 for all of it,
+            0 for none.
+        sv_blocks: The same of the photo tower.
+        start: Weights that towers start from.
         augment: What is done to tiles and photos.
         bank: Further coordinates as candidates of SECL.
         loss: Which losses, with which levers.
@@ -66,6 +71,9 @@ class Recipe:
     seed: int = 0
     cache_mb: int = 1024
     loader_threads: int = 1
+    rs_blocks: int = -1
+    sv_blocks: int = -1
+    start: StartConfig = field(default_factory=StartConfig)
     augment: Augment = field(default_factory=Augment)
     bank: BankConfig = field(default_factory=BankConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -81,6 +89,8 @@ class Recipe:
         for name in ("warmup_steps", "weight_decay", "clip_norm", "validation_rows", "cache_mb",
                      "loader_threads", "final_lr"):  # fmt: skip
             _check(name, getattr(self, name), low=0)
+        for name in ("rs_blocks", "sv_blocks"):
+            _check(name, getattr(self, name), low=-1)
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"recipe.seed is {self.seed}, wanted 0 to 2**63 - 1")
         if not self.lr > 0 or not 0 <= self.beta2 < 1:

@@ -13,6 +13,8 @@ from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.shards import ShardReader
 from gair_cli.models.config import model_config
 from gair_cli.models.gair import new_model
+from gair_cli.models.starts import apply_start
+from gair_cli.training.freezing import freeze
 from gair_cli.training.inputs import DataInputs, band_statistics, data_inputs, towers_of
 from gair_cli.training.interrupts import deferred_interrupts
 from gair_cli.training.loop import Loop, LoopInputs
@@ -94,6 +96,8 @@ def pretrain(
                 "recipe": recipe.plan()}  # fmt: skip
         inputs = data_inputs(reader, config, recipe)
         fresh = new_model(config, seed=recipe.seed)  # refuses what does not fit, before a folder is
+        apply_start(fresh, recipe.start)
+        freeze(fresh, recipe)
         folder = open_run(run, plan, overwrite=overwrite)
         if folder.status == "finished":
             return _finished(folder)
@@ -147,6 +151,7 @@ def _loop(
     last = folder.checkpoints.steps()[-1]
     folder.journal.cut(last)
     model, optimizer, state = folder.checkpoints.load(last)
+    freeze(model, recipe)
     loop = Loop(_on(model, device), loop_inputs, state=state, optimizer_state=optimizer)
     return loop, last
 

@@ -55,10 +55,22 @@ def alibi_bias(rows: int, columns: int, heads: int, *, device: str = "cpu") -> T
     """
     # a tensor born in inference mode could never be used in training again
     with torch.inference_mode(mode=False):
-        grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).double()  # (N, 2)
-        distance = torch.cdist(grid, grid, compute_mode="donot_use_mm_for_euclid_dist")
-        slopes = torch.tensor(alibi_slopes(heads), dtype=torch.float64)
-        return (-slopes[:, None, None] * distance).float()[None].to(device)
+        return _alibi_bias(rows, columns, heads).to(device)
+
+
+def _alibi_bias(rows: int, columns: int, heads: int) -> Tensor:
+    grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).double()  # (N, 2)
+    distance = torch.cdist(grid, grid, compute_mode="donot_use_mm_for_euclid_dist")
+    slopes = torch.tensor(alibi_slopes(heads), dtype=torch.float64)
+    return (-slopes[:, None, None] * distance).float()[None]
+
+
+def _bias_of(rows: int, columns: int, heads: int, device: torch.device) -> Tensor:
+    """Return the bias from the cache; a compiled graph, which has no caches, makes it anew."""
+    exporting = getattr(torch.compiler, "is_exporting", bool)()
+    if torch.compiler.is_compiling() and not exporting:
+        return _alibi_bias(rows, columns, heads).to(device)
+    return alibi_bias(rows, columns, heads, device=str(device))
 
 
 class Attention(nn.Module):
@@ -149,7 +161,7 @@ class RsEncoder(RsTower):
         if height % self.patch or width % self.patch:
             raise ValueError(f"a tile of {height}x{width} px has no whole {self.patch} px patches")
         rows, columns = height // self.patch, width // self.patch
-        bias = alibi_bias(rows, columns, self.heads, device=str(rs.device))
+        bias = _bias_of(rows, columns, self.heads, rs.device)
         patches = functional.unfold(rs, self.patch, stride=self.patch)  # (T, C p p, N)
         embedded: Tensor = self.embed(patches.transpose(1, 2))  # (T, N, D)
         tokens = embedded.to(rs.dtype)  # under autocast the blocks' sums stay float32

@@ -28,6 +28,7 @@ from gair_cli.embedding.tabular import lonlat_of, paths_of, table_kind, with_emb
 from gair_cli.embedding.towers import pick_device, rs_config, width_of
 from gair_cli.errors import BadRowsError
 from gair_cli.geo.tileset import TileSet
+from gair_cli.models.hub import push_to_hub, save_pretrained
 from gair_cli.models.weights import load_model, resolve_model
 from gair_cli.search.places import Query, SearchResult, search_table
 
@@ -79,6 +80,38 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.ref.name!r}, towers={list(self.config.towers)}, dim={self.config.dim})"
+
+    @classmethod
+    def from_pretrained(cls, ref: str | Path, *, device: str = "auto") -> Model:
+        """Load a model; `org/repo` that is no folder here is one of a hub. Otherwise as `load`."""
+        text = str(ref)
+        is_repo = text.count("/") == 1 and not Path(text).exists() and not text.startswith("hf:")
+        return load(f"hf:{text}" if is_repo else ref, device=device)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write the model as a folder with a card, which `load` and a hub read.
+
+        Returns:
+            The folder.
+        """
+        return save_pretrained(self.net, folder, source=self.ref.path)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the model to the Hugging Face hub.
+
+        Args:
+            repo_id: `org/name`; made when absent.
+            private: Of a repository that is made.
+            token: Of the hub; None is the one that is logged in.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            MissingPackageError: If huggingface_hub is missing.
+            InputError: If the hub refuses or is not there.
+        """
+        return push_to_hub(self.net, repo_id, source=self.ref.path, private=private, token=token)
 
     @property
     def config(self) -> ModelConfig:

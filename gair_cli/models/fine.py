@@ -104,7 +104,7 @@ class FinePath(nn.Module):
 
     def encode(self, rs: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of tiles (T, C, H, W): (T, C_k, H / 2^k, W / 2^k), the finest first."""
-        found, last = [], rs
+        found, last = [], rs.contiguous(memory_format=torch.channels_last)  # as they are read
         for convolution in self.maps:
             last = functional.gelu(convolution(last))
             found.append(last)

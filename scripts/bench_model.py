@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -147,11 +148,13 @@ def on_cpu(preset: str, batch_size: int, repeats: int, threads: int) -> dict[str
     return found
 
 
-def on_gpu(preset: str, batches: tuple[int, ...], repeats: int) -> list[dict[str, Any]]:
+def on_gpu(
+    preset: str, batches: tuple[int, ...], forms: tuple[str, ...], repeats: int
+) -> list[dict[str, Any]]:
     """Return samples a second, MFU and peak memory for each batch, pass and form."""
     torch.set_float32_matmul_precision("high")
     lines: list[dict[str, Any]] = []
-    for compiled in (False, True):
+    for compiled in (form == "compiled" for form in forms):
         model = model_of(preset).cuda().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         run: Callable[[Batch], Any] = model
         if compiled:
@@ -166,7 +169,9 @@ def on_gpu(preset: str, batches: tuple[int, ...], repeats: int) -> list[dict[str
                     lines.append(line | _timed(run, batch, backward=backward, repeats=repeats))
                 except torch.cuda.OutOfMemoryError:
                     lines.append(line | {"memory": "does not fit"})
+                    model.zero_grad(set_to_none=True)
                     torch.cuda.empty_cache()
+                print(lines[-1], file=sys.stderr, flush=True)
             del batch
     return lines
 
@@ -226,6 +231,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch", type=int, default=8, help="on a CPU")
     parser.add_argument("--batches", default=",".join(map(str, BATCHES)), help="on a GPU")
+    parser.add_argument("--forms", default="eager,compiled", help="on a GPU")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
@@ -251,7 +257,7 @@ def main() -> None:
         batches = tuple(int(part) for part in given.batches.split(","))
         results |= {
             "card": torch.cuda.get_device_name(), "flops": flops_a_sample(given.preset),
-            "lines": on_gpu(given.preset, batches, given.repeats),
+            "lines": on_gpu(given.preset, batches, tuple(given.forms.split(",")), given.repeats),
         }  # fmt: skip
     text = json.dumps(results, indent=1)
     print(text)

@@ -49,5 +49,5 @@ def test_places_outside_the_tiles_are_refused(monkeypatch):
     vectors = np.zeros((40, 4), np.float32)
     vectors[7] = np.nan
     monkeypatch.setattr(type(step.model_), "embed_at", lambda *_, **__: vectors)
-    with pytest.raises(DataError, match="1 of 40 places.*row 7"):
+    with pytest.raises(DataError, match=r"1 of 40 places.*row 7"):
         step.transform(PLACES)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
 _SCALE = 66.50336 / 180
+_CONSTANTS = (
+    _A1, _A2, _A3, _A4, math.sqrt(3) / 2, 2 * math.sqrt(3) / 3, _SCALE, math.pi / 180,
+)  # fmt: skip
 
 
 def equal_earth(lonlat: Tensor) -> Tensor:
@@ -46,14 +49,16 @@ def equal_earth(lonlat: Tensor) -> Tensor:
         ValueError: If the coordinates are not (N, 2) float64.
     """
     check_lonlat(lonlat)
-    lon, lat = torch.deg2rad(lonlat).unbind(1)
-    theta = _arcsine(math.sqrt(3) / 2 * torch.sin(lat))
+    # numbers of their own tensors: exporters may round others to float32
+    a1, a2, a3, a4, half_root, x_scale, scale, radian = lonlat.new_tensor(_CONSTANTS).unbind()
+    lon, lat = (lonlat * radian).unbind(1)
+    theta = _arcsine(half_root * torch.sin(lat))
     square = theta * theta
     six = square * square * square
-    slope = _A1 + 3 * _A2 * square + six * (7 * _A3 + 9 * _A4 * square)
-    x = 2 * math.sqrt(3) / 3 * lon * torch.cos(theta) / slope
-    y = theta * (_A1 + _A2 * square + six * (_A3 + _A4 * square))
-    return torch.stack([x, y], dim=1) * _SCALE
+    slope = a1 + 3 * a2 * square + six * (7 * a3 + 9 * a4 * square)
+    x = x_scale * lon * torch.cos(theta) / slope
+    y = theta * (a1 + a2 * square + six * (a3 + a4 * square))
+    return torch.stack([x, y], dim=1) * scale
 
 
 def _arcsine(sine: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -64,19 +64,39 @@ def command(
     and localize, for any batch size. --to timm writes the photo tower as timm reads it.
     """  # noqa: D301 - click's marker of text to leave as it is
     del quiet
+    from gair_cli.commands.streams import say
     from gair_cli.models.checkpoint_file import SUFFIXES
 
     from_checkpoint = Path(source).suffix in SUFFIXES and not Path(source).is_dir()
     chosen = _form(output, form, from_checkpoint=from_checkpoint)
     if golden is not None and not check:
         raise click.UsageError("--golden is for --check")
-    _refuse_existing(output, overwrite=overwrite)
-    if from_checkpoint:
-        _import(Path(source), output, licence=licence)
+    plan = _plan(source, chosen, licence, from_checkpoint=from_checkpoint)
+    if _is_made(output, plan, overwrite=overwrite):
+        say(f"nothing to do: {output} is there already, from the same inputs and options")
+    elif from_checkpoint:
+        _import(Path(source), output, plan, licence=licence)
     else:
-        _export(source, output, chosen)
+        _export(source, output, chosen, plan)
     if check:
         _check(source, output, chosen, golden, from_checkpoint=from_checkpoint)
+
+
+def _plan(source: str, form: str, licence: str | None, *, from_checkpoint: bool) -> dict[str, Any]:
+    from gair_cli.geo.outputs import fingerprint
+    from gair_cli.models.resolve import resolve_model
+    from gair_cli.models.weights import model_hash
+
+    given = fingerprint(Path(source)) if from_checkpoint else model_hash(resolve_model(source).path)
+    return {"command": "convert", "input": given, "form": form, "licence": licence}
+
+
+def _is_made(output: Path, plan: dict[str, Any], *, overwrite: bool) -> bool:
+    """Tell whether the output is there from the same plan; an empty folder is nobody's output."""
+    from gair_cli.geo.outputs import already_made
+
+    is_empty = output.is_dir() and not any(output.iterdir())
+    return not is_empty and already_made(output, plan, overwrite=overwrite)
 
 
 def _form(output: Path, form: str | None, *, from_checkpoint: bool) -> str:
@@ -99,26 +119,21 @@ def _form(output: Path, form: str | None, *, from_checkpoint: bool) -> str:
     return str(form)
 
 
-def _refuse_existing(output: Path, *, overwrite: bool) -> None:
-    from gair_cli.errors import OutputExistsError
-
-    there = output.is_file() or (output.is_dir() and any(output.iterdir()))
-    if there and not overwrite:
-        raise OutputExistsError(f"{output} exists", hint="pass --overwrite to replace it")
-
-
-def _import(source: Path, output: Path, *, licence: str | None) -> None:
+def _import(source: Path, output: Path, plan: dict[str, Any], *, licence: str | None) -> None:
     from gair_cli.commands.streams import say, wrote
+    from gair_cli.geo.outputs import record_made
     from gair_cli.models.convert import RELEASED_LICENCE, import_checkpoint
 
     stated = licence or RELEASED_LICENCE
     import_checkpoint(source, output, licence=stated)
+    record_made(output, plan)
     say(f"these weights are {stated}" + ("" if licence else ": not for commercial use"))
     wrote(output, f"gair embed --model {output} --points points.csv")
 
 
-def _export(source: str, output: Path, form: str) -> None:
+def _export(source: str, output: Path, form: str, plan: dict[str, Any]) -> None:
     from gair_cli.commands.streams import wrote
+    from gair_cli.geo.outputs import record_made
     from gair_cli.models.convert import export_checkpoint
     from gair_cli.models.resolve import resolve_model
 
@@ -134,6 +149,7 @@ def _export(source: str, output: Path, form: str) -> None:
             export_timm(model, output)
         else:
             export_programs(model, output, "onnx" if form == "onnx" else "torch")
+    record_made(output, plan)
     wrote(output)
 
 

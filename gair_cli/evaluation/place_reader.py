@@ -1,6 +1,6 @@
 """Read the satellite embedding at photos' positions, displaced ones, and on a grid of a tile.
 
-Every tile in use is encoded once; positions are (x, y) in [-1, 1], x along columns.
+Tiles are encoded once while memory allows; positions are (x, y) in [-1, 1], x along columns.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from gair_cli.evaluation.encoded_tiles import EncodedTiles
 from gair_cli.geo.coordinates import great_circle_m, to_lonlat
 
 if TYPE_CHECKING:
@@ -34,16 +35,16 @@ QUERY_ROWS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class PlaceReader:
-    """Some encoded tiles, and how large they are.
+    """Some tiles, encoded, and how large they are.
 
     Attributes:
         model: The model, in evaluation mode.
-        field: The tiles on the model's device.
+        tiles: The tiles, on the model's device.
         size_m: (T, 2) width and height of each tile in metres.
     """
 
     model: GairModel
-    field: TileField
+    tiles: EncodedTiles
     size_m: Floats
 
     def read(self, xy: Floats, tile_of: Ints, *, radius_m: Floats) -> Vectors:
@@ -61,28 +62,31 @@ class PlaceReader:
 
         from gair_cli.embedding.localised import radii  # noqa: PLC0415 - needs torch
 
-        where = self.field.device
-        parts = []
+        found = np.empty((len(xy), self.model.config.dim), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(xy), QUERY_ROWS):
-                rows = slice(start, start + QUERY_ROWS)
-                found = self.model.localize(
-                    self.field,
-                    torch.from_numpy(xy[rows].astype(np.float32)).to(where),
-                    tile_of=torch.from_numpy(tile_of[rows]).to(where),
-                    radius_m=radii(radius_m[rows], where),
-                )
-                parts.append(self.model.project(found, "rs_at").float().cpu().numpy())
-        return np.concatenate(parts)
+            for rows, field, slot in self.tiles.parts(tile_of):
+                for start in range(0, len(rows), QUERY_ROWS):
+                    part = slice(start, start + QUERY_ROWS)
+                    at = rows[part]
+                    vectors = self.model.localize(
+                        field,
+                        torch.from_numpy(xy[at].astype(np.float32)).to(field.device),
+                        tile_of=torch.from_numpy(slot[part]).to(field.device),
+                        radius_m=radii(radius_m[at], field.device),
+                    )
+                    found[at] = self.model.project(vectors, "rs_at").float().cpu().numpy()
+        return found
 
     def tile_means(self, tile_of: Ints) -> Vectors:
         """Read the joint embedding of whole tiles: (N, D) for (N,) tile numbers."""
         import torch  # noqa: PLC0415 - heavy
 
+        found = np.empty((len(tile_of), self.model.config.dim), np.float32)
         with torch.inference_mode():
-            pooled = self.model.pool_rs(self.field.tokens)
-            joint = self.model.project(pooled, "rs").float().cpu().numpy()
-        return np.asarray(joint[tile_of])
+            for rows, field, slot in self.tiles.parts(tile_of):
+                pooled = self.model.project(self.model.pool_rs(field.tokens), "rs")
+                found[rows] = pooled.float().cpu().numpy()[slot]
+        return found
 
     def locate(self, queries: Vectors, tile: int, *, step_m: float, radius_m: float) -> Floats:
         """Find where in one tile each query scores highest, on a regular grid.
@@ -127,19 +131,20 @@ def read_tiles(
     """
     from gair_cli.embedding.extract import band_names, tile_field  # noqa: PLC0415 - needs torch
     from gair_cli.embedding.towers import BATCH, evaluating  # noqa: PLC0415 - needs torch
-    from gair_cli.models.field import TileField  # noqa: PLC0415 - needs torch
 
     names = band_names(model, tiles.info.bands)
     sizes = tile_sizes_m(tiles.index[rows.tolist()])
-    size = batch_size or BATCH["rs"]
-    parts = []
-    with evaluating(model, device) as where:
-        for start in range(0, len(rows), size):
-            arrays = tiles.read(rows[start : start + size].tolist(), bands=names)
-            parts.append(tile_field(model, arrays, where, size_m=sizes[start : start + size]))
-            if progress is not None:
-                progress(len(arrays))
-    return PlaceReader(model.eval(), TileField.join(parts), sizes)
+
+    def encode(part: slice) -> TileField:
+        arrays = tiles.read(rows[part].tolist(), bands=names)
+        with evaluating(model, device) as where:
+            return tile_field(model, arrays, where, size_m=sizes[part])
+
+    encoded = EncodedTiles(encode, len(rows), batch_size or BATCH["rs"])
+    for _, field, _ in encoded.parts(np.arange(len(rows))):
+        if progress is not None:
+            progress(len(field))
+    return PlaceReader(model.eval(), encoded, sizes)
 
 
 def tile_sizes_m(index: pl.DataFrame) -> Floats:

@@ -5,6 +5,7 @@ import torch
 
 from gair_cli.data.transforms import RsInput
 from gair_cli.evaluation import bootstrap, city
+from gair_cli.evaluation.encoded_tiles import EncodedTiles
 from gair_cli.evaluation.place_reader import (
     PlaceReader,
     displaced,
@@ -27,7 +28,8 @@ def reader():
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     field = torch.stack([torch.cos(x), torch.sin(x), torch.cos(y), torch.sin(y)])
     tokens = torch.stack([field, field.flip(0)])
-    return PlaceReader(model, TileField(tokens), np.array([[960.0, 960.0]] * 2))
+    tiles = EncodedTiles.of(TileField(tokens))
+    return PlaceReader(model, tiles, np.array([[960.0, 960.0]] * 2))
 
 
 def test_a_vector_read_at_a_grid_point_is_located_there(reader):
@@ -97,3 +99,28 @@ def test_tiles_are_measured_in_metres_in_any_crs():
     sizes = tile_sizes_m(index)
     np.testing.assert_allclose(sizes[0], [960.0, 480.0], rtol=5e-3)
     np.testing.assert_allclose(sizes[1], [111195 * 0.5, 111195], rtol=5e-3)
+
+
+def test_tiles_beyond_the_memory_are_encoded_anew_and_read_the_same():
+    tokens = torch.randn(7, 3, 2, 2)
+    made = []
+
+    def encode(part):
+        made.append(part)
+        return TileField(tokens[part])
+
+    one_group = 2 * 3 * 4 * 4  # bytes of two tiles
+    tiles = EncodedTiles(encode, 7, 2, most_bytes=2 * one_group)
+    tile_of = np.array([6, 0, 3, 1, 6, 2])
+    for _ in range(2):
+        seen = np.zeros(6, bool)
+        for rows, field, slot in tiles.parts(tile_of):
+            assert torch.equal(field.tokens[torch.from_numpy(slot)], tokens[tile_of[rows]])
+            seen[rows] = True
+        assert seen.all()
+    assert made == [slice(0, 2), slice(2, 4), slice(6, 7)] * 2  # three groups never fit at once
+    roomy = EncodedTiles(encode, 7, 2)
+    made.clear()
+    for _ in range(3):
+        assert len(list(roomy.parts(tile_of))) == 3
+    assert len(made) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 
 from gair_cli.errors import ModelError
 from gair_cli.models.checkpoint_file import read_checkpoint, write_checkpoint
-from gair_cli.models.parity import agreements, made_inputs, outputs_of
+from gair_cli.models.parity import PROGRAM_TOLERANCE, agreements, made_inputs, outputs_of
 from gair_cli.models.released import from_released, to_released
 from gair_cli.models.weights import CARRIED_FILE, load_model, save_model
 
@@ -93,6 +94,6 @@ def check_export(model: GairModel, folder: Path, form: str) -> list[Agreement]:
     from gair_cli.models.export import outputs_of_programs, outputs_of_timm  # noqa: PLC0415
 
     given = made_inputs(model)
-    if form == "timm":
-        return agreements(*outputs_of_timm(model, folder, given))
-    return agreements(*outputs_of_programs(model, folder, given))
+    outputs = outputs_of_timm if form == "timm" else outputs_of_programs
+    found = agreements(*outputs(model, folder, given))
+    return [replace(line, tolerance=PROGRAM_TOLERANCE) for line in found]

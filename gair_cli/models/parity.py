@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TOLERANCE: Final = 2e-4
 """Largest difference of numbers of mean magnitude 0.3 to 3.6, in float32 on a CPU."""
+PROGRAM_TOLERANCE: Final = 1e-4
+"""The same between a model and its exported programs."""
 LEAST_COSINE: Final = 0.999999
 _TILES: Final = 4
 _PHOTOS: Final = 2
@@ -41,17 +43,19 @@ class Agreement:
         rows: How many vectors were compared.
         worst: Largest difference of two numbers.
         cosine: Least cosine of two vectors.
+        tolerance: Largest difference that counts as none.
     """
 
     output: str
     rows: int
     worst: float
     cosine: float
+    tolerance: float = TOLERANCE
 
     @property
     def holds(self) -> bool:
         """Whether both are within tolerance."""
-        return self.worst <= TOLERANCE and self.cosine >= LEAST_COSINE
+        return self.worst <= self.tolerance and self.cosine >= LEAST_COSINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,8 +185,9 @@ class LocationEncoder(nn.Module):
         Raises:
             ValueError: If the coordinates are not (N, 2) float64.
         """
-        with torch.autocast(lonlat.device.type, enabled=False):
-            return self.embed(self.features(lonlat))
+        device = next(self.parameters()).device
+        with torch.autocast(device.type, enabled=False):
+            return self.embed(self.features(lonlat).to(device))
 
 
 class FourierEncoder(LocationEncoder):

@@ -112,7 +112,9 @@ def _from_hub(text: str) -> Path:
     repo, _, revision = text.partition("@")
     offline = any(os.environ.get(name) not in {None, "", "0"} for name in _OFFLINE)
     try:
-        found = snapshot_download(repo, revision=revision or None, local_files_only=offline)
+        found = snapshot_download(
+            repo, revision=revision or None, local_files_only=offline, allow_patterns=_WANTED
+        )
     except Exception as error:  # its errors are of many packages, and change with its version
         hint = "GAIR_OFFLINE or HF_HUB_OFFLINE is set" if offline else "check name and network"
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -159,5 +161,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gair"
 
 
+_WANTED = ["*.safetensors", "*.json", "*.md", "*.pth", "*.pt", "*.bin"]
 _CHECKPOINTS = (".pth", ".pt", ".bin")
 _OFFLINE = ("GAIR_OFFLINE", "HF_HUB_OFFLINE")

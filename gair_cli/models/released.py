@@ -16,6 +16,7 @@ import torch
 from gair_cli.errors import ModelError
 from gair_cli.models.config import ModelConfig, preset_config
 from gair_cli.models.gair import blank_model
+from gair_cli.models.tensor_faults import tensor_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -202,13 +203,7 @@ def _part(entry: Entry, state: Mapping[str, Tensor], carried: Mapping[str, Tenso
 def _check(tensors: Mapping[str, Tensor], layout: list[Entry], model: Mapping[str, Tensor]) -> None:
     """Refuse tensors that are not those of the released layout, and name every one of them."""
     wanted = {entry.released: _shape(entry, model) for entry in layout}
-    faults = [f"missing {key}" for key in wanted if key not in tensors]
-    faults += [f"extra {key}" for key in tensors if key not in wanted]
-    faults += [
-        f"{key} is {list(tensors[key].shape)}, wanted {list(shape)}"
-        for key, shape in wanted.items()
-        if key in tensors and tuple(tensors[key].shape) != shape
-    ]
+    faults = tensor_faults(tensors, wanted)
     if faults:
         raise ModelError(
             f"not the released layout, {len(faults)} faults: {'; '.join(faults)}",

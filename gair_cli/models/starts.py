@@ -20,6 +20,7 @@ from gair_cli.models.released import from_released
 from gair_cli.models.resolve import WEIGHTS_FILE, resolve_model
 from gair_cli.models.rs_timm import TimmRsEncoder
 from gair_cli.models.sv_encoder import SvEncoder
+from gair_cli.models.tensor_faults import tensor_faults
 from gair_cli.records import SENTINEL2_L2A_BANDS, canonical_band
 
 if TYPE_CHECKING:
@@ -79,13 +80,7 @@ def _start_tower(model: GairModel, name: Tower, source: str) -> None:
         )
     state = _tower_state(model, name, source)
     wanted = tower.state_dict()
-    faults = [f"missing {key}" for key in wanted if key not in state]
-    faults += [f"extra {key}" for key in state if key not in wanted]
-    faults += [
-        f"{key} is {list(state[key].shape)}, wanted {list(value.shape)}"
-        for key, value in wanted.items()
-        if key in state and state[key].shape != value.shape
-    ]
+    faults = tensor_faults(state, {key: value.shape for key, value in wanted.items()})
     if faults:
         raise ModelError(
             f"the weights of {source} do not fit model.{name}: {'; '.join(faults)}",

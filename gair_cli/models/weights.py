@@ -22,6 +22,7 @@ from gair_cli.models.card import model_card
 from gair_cli.models.config import ModelConfig
 from gair_cli.models.gair import blank_model
 from gair_cli.models.resolve import CONFIG_FILE, WEIGHTS_FILE, ModelRef, resolve_model
+from gair_cli.models.tensor_faults import tensor_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,13 +159,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
-    faults = [f"missing {key}" for key in wanted if key not in found]
-    faults += [f"unknown {key}" for key in found if key not in wanted]
-    faults += [
-        f"{key} is {list(found[key].shape)}, wanted {list(wanted[key].shape)}"
-        for key in wanted
-        if key in found and found[key].shape != wanted[key].shape
-    ]
+    faults = tensor_faults(found, {key: value.shape for key, value in wanted.items()})
     if faults:
         raise ModelError(
             f"{path / WEIGHTS_FILE} does not fit its config.json: {'; '.join(faults)}",

@@ -68,7 +68,7 @@ def test_all_faults_are_listed_at_once(folder):
     change(folder, edit)
     with pytest.raises(ModelError) as caught:
         load_model(folder)
-    assert "missing head.rs.weight; unknown nerf; head.sv.bias is [6], wanted [5]" in str(
+    assert "missing head.rs.weight; extra nerf; head.sv.bias is [6], wanted [5]" in str(
         caught.value
     )
     assert caught.value.exit_code == 6

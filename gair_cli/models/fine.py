@@ -131,10 +131,6 @@ class FinePath(nn.Module):
             parts.append(read_grid(one, rows, columns, tile_of))
         return torch.cat(parts, dim=1)
 
-    def mean(self, maps: Sequence[Tensor]) -> Tensor:
-        """Return each tile's mean of all maps, (T, sum of the channels)."""
-        return torch.cat([one.mean(dim=(2, 3)) for one in maps], dim=1)
-
     def forward(self, coarse: Tensor, fine: Tensor, radius_px: Tensor) -> Tensor:
         """Return what is added to the coarse reading.
 

@@ -203,9 +203,9 @@ class GairModel(nn.Module):
         finer = fine.read(field.fine, all_points, all_tiles).view(shape).mean(dim=1)
         far = beyond(radius_m, size_m)
         coarse = torch.lerp(coarse, nili.mean(field.tokens)[tile_of], far.to(coarse.dtype))
-        finer = torch.lerp(finer, fine.mean(field.fine)[tile_of].to(finer), far)
         radius_px = radius_m * field.fine[0].shape[3] / size_m[:, 0]
-        over_disc: Tensor = coarse + fine(coarse, finer, radius_px)
+        near = (1 - far).to(coarse.dtype)  # the mean of a tile is that of its tokens alone
+        over_disc: Tensor = coarse + near * fine(coarse, finer, radius_px)
         return over_disc
 
     def encode_sv(self, sv: Tensor) -> Tensor:

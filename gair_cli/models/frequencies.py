@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gair_cli.models.resolve import ModelRef
 
+_KINDS = ("rff", "rff-transformer", "geoclip")
 _KEY = "location.scales.{}.frequencies"
 
 
@@ -32,16 +33,29 @@ def read_frequencies(model: ModelRef) -> tuple[tuple[float, ...], NDArray[np.flo
         ModelError: If the model has no location tower with such features.
         InputError: If its files cannot be read.
     """
+    location = _location_of(model)
+    if not location:
+        raise ModelError(f"{model.name} has no location tower")
+    kind = location.get("kind", "rff")
+    if kind not in _KINDS:
+        raise ModelError(f"{model.name} has a location tower of kind {kind}: no directions")
     try:
-        config = json.loads((model.path / CONFIG_FILE).read_text(encoding="utf-8"))
-        location = config["model"].get("location")
-        if not location:
-            raise ModelError(f"{model.name} has no location tower")
         sigmas = tuple(float(sigma) for sigma in location["sigmas"])
         with safe_open(model.path / WEIGHTS_FILE, framework="numpy") as weights:
             parts = [weights.get_tensor(_KEY.format(number)) for number in range(len(sigmas))]
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"cannot read the model {model.name}: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError) as error:
         raise ModelError(f"{model.name} has no Fourier features: {error}") from error
     return sigmas, np.stack(parts).astype(np.float64)
+
+
+def _location_of(model: ModelRef) -> dict[str, Any]:
+    """Return the table `model.location` of a model's config; empty where there is none."""
+    try:
+        config = json.loads((model.path / CONFIG_FILE).read_text(encoding="utf-8"))
+        return dict(config["model"].get("location") or {})
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the model {model.name}: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{model.name} has no model in its config: {error}") from error

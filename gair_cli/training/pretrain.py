@@ -14,6 +14,7 @@ from gair_cli.geo.shards import ShardReader
 from gair_cli.models.config import model_config
 from gair_cli.models.gair import new_model
 from gair_cli.models.starts import apply_start
+from gair_cli.training.checkpoint import Checkpoints
 from gair_cli.training.freezing import freeze
 from gair_cli.training.inputs import DataInputs, band_statistics, data_inputs, towers_of
 from gair_cli.training.interrupts import deferred_interrupts
@@ -96,7 +97,8 @@ def pretrain(
                 "recipe": recipe.plan()}  # fmt: skip
         inputs = data_inputs(reader, config, recipe)
         fresh = new_model(config, seed=recipe.seed)  # refuses what does not fit, before a folder is
-        apply_start(fresh, recipe.start)
+        if overwrite or not Checkpoints(run / "checkpoints").steps():
+            apply_start(fresh, recipe.start)  # a run that goes on has its weights already
         freeze(fresh, recipe)
         folder = open_run(run, plan, overwrite=overwrite)
         if folder.status == "finished":

@@ -243,3 +243,18 @@ def test_tables_in_python_get_a_column(frame):
         column = found["embedding"]
         rows = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
         np.testing.assert_array_equal(np.array([list(row) for row in rows], np.float32), wanted)
+
+
+def test_a_model_of_another_location_kind_has_no_directions(gair, tmp_path):
+    from gair_cli.models.config import LocationConfig, ModelConfig
+    from gair_cli.models.gair import new_model
+    from gair_cli.models.weights import save_model
+
+    tower = LocationConfig(kind="sh-siren", degree=4, hidden=8, depth=1, width=8)
+    model = new_model(ModelConfig(dim=8, location=tower), seed=0)
+    save_model(model, tmp_path / "model")
+    (tmp_path / "p.csv").write_text("lon,lat\n13.4,52.5\n")
+    done = gair("encode", tmp_path / "p.csv", "--model", tmp_path / "model")
+    assert done.exit_code == 6
+    assert "location tower of kind sh-siren: no directions" in done.stderr
+    assert "cannot read" not in done.stderr

@@ -1,6 +1,7 @@
 """Whole runs: what they write, and that a kill changes nothing."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gair_cli.errors import DataError, GairError, OutputExistsError
+from gair_cli.errors import DataError, GairError, InputError, OutputExistsError
 from gair_cli.models.weights import load_model
 from gair_cli.training import loop as loop_module
 from gair_cli.training.config import Recipe
@@ -192,3 +193,19 @@ def test_no_training_rows_are_an_error(photo_shards, small_model, tmp_path, monk
     with pytest.raises(DataError, match="no row of split nowhere"):
         pretrain(photo_shards, tmp_path / "run", model=small_model, recipe=recipe())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_goes_on_needs_its_starting_weights_no_more(
+    photo_shards, small_model, whole_run, tmp_path
+):
+    source = tmp_path / "source"
+    shutil.copytree(whole_run[0] / "checkpoints" / "best", source)
+    started = recipe(start={"location": str(source)})
+    run = tmp_path / "run"
+    report = pretrain(photo_shards, run, model=small_model, recipe=started)
+    shutil.rmtree(source)
+    again = pretrain(photo_shards, run, model=small_model, recipe=started)
+    assert (again.status, again.losses) == ("finished", report.losses)
+    with pytest.raises(InputError, match="there is no model"):
+        pretrain(photo_shards, tmp_path / "other", model=small_model, recipe=started)
+    assert not (tmp_path / "other").exists()

@@ -123,6 +123,10 @@ def _finish(report: RunReport, output: Path) -> None:
     losses = ", ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
     say(f"{report.steps} steps in {report.seconds:.0f} s; {losses}")
     for direction, figures in report.figures.items():
+        if "R@1" not in figures:
+            told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+            say(f"validation {direction}: {told}")
+            continue
         say(
             f"validation {direction}: R@1 {figures['R@1']:.1f}, R@10 {figures['R@10']:.1f}, "
             f"median rank {figures['median_rank']:.0f}"

@@ -10,7 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch.nn import functional
 
 from gair_cli.data.order import key_of, random_uniform
 from gair_cli.errors import UsageError
@@ -18,9 +20,11 @@ from gair_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 _PANORAMA = 1.5
+_FAIR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,9 @@ class Augment:
             `nili-fine`; others ignore a radius, and nothing is moved.
         colour: Largest change of a photo's contrast (a share) and brightness (in standard
             deviations of the input), for example 0.2.
+        bands: Largest change of each band of a tile, the same two ways, each band by itself.
+        crop: Least share of a photo's height and width that a random crop keeps; 1 keeps all.
+        crop_tiles: The same of tiles, for objective `mocov3` only: a crop moves every position.
     """
 
     turn_tiles: bool = False
@@ -45,29 +52,45 @@ class Augment:
     mirror_photos: bool = False
     colour: float = 0.0
     radii_m: tuple[float, ...] = ()
+    bands: float = 0.0
+    crop: float = 1.0
+    crop_tiles: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse a contrast that could turn a photo into its negative, and negative radii."""
         if not all(0 <= radius < math.inf for radius in self.radii_m):
             raise UsageError(f"recipe.augment.radii_m is {list(self.radii_m)}, wanted 0 or more")
-        if not 0 <= self.colour < 1:
-            raise UsageError(f"recipe.augment.colour is {self.colour}, wanted 0 up to 1")
+        for name in ("colour", "bands"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise UsageError(f"recipe.augment.{name} is {value}, wanted 0 up to 1")
+        for name in ("crop", "crop_tiles"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UsageError(
+                    f"recipe.augment.{name} is {getattr(self, name)}, wanted above 0, up to 1"
+                )
 
 
-def draws(ids: Sequence[str], n: int, *, seed: int, epoch: int, purpose: str) -> Tensor:
+def draws(
+    ids: Sequence[str], n: int, *, seed: int, epoch: int | NDArray[np.int64], purpose: str
+) -> Tensor:
     """Return n uniform numbers for each id.
 
     Args:
         ids: B sample or tile ids.
         n: Numbers an id.
         seed: Of the run.
-        epoch: From 0.
+        epoch: From 0; or (B,), one an id.
         purpose: What they are for; two purposes are independent.
 
     Returns:
         (B, n) float64 in [0, 1).
     """
-    rows = [random_uniform(key_of(purpose, seed, epoch, one), n) for one in ids]
+    epochs = np.broadcast_to(epoch, len(ids)).tolist()
+    rows = [
+        random_uniform(key_of(purpose, seed, one_epoch, one), n)
+        for one, one_epoch in zip(ids, epochs, strict=True)
+    ]
     return torch.tensor([row.tolist() for row in rows], dtype=torch.float64).reshape(len(ids), n)
 
 
@@ -97,49 +120,104 @@ def displace(
     return moved, radius_m + drawn
 
 
-def turn_tiles(
-    rs: Tensor, xy: Tensor, tile_of: Tensor, *, size_m: Tensor, numbers: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Bring each tile, and the positions in it, to one of eight orientations.
+def turn_places(
+    xy: Tensor, tile_of: Tensor, size_m: Tensor, *, numbers: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Bring the positions in tiles to where `turn_tiles` takes the pixels under them.
 
     Args:
-        rs: (T, C, H, W) with H = W.
         xy: (B, 2) in [-1, 1].
         tile_of: (B,) int64 in [0, T).
         size_m: (T, 2) width and height in metres.
         numbers: (T, 3) in [0, 1): mirror x, mirror y, swap rows with columns.
 
     Returns:
-        Tiles, positions and sizes; a position is over the same pixel as before.
+        Positions and sizes.
     """
-    mirror_x, mirror_y, swap = (numbers >= 0.5).unbind(dim=1)  # noqa: PLR2004 - a fair coin
-    rs = torch.where(mirror_x[:, None, None, None], rs.flip(-1), rs)
-    rs = torch.where(mirror_y[:, None, None, None], rs.flip(-2), rs)
-    rs = torch.where(swap[:, None, None, None], rs.transpose(-1, -2), rs)
+    mirror_x, mirror_y, swap = _orientation(numbers)
     signs = torch.stack([1 - 2 * mirror_x.float(), 1 - 2 * mirror_y.float()], dim=1)  # (T, 2)
     xy = xy * signs[tile_of]
     size_m = torch.where(swap[:, None], size_m.flip(1), size_m)
-    return rs, torch.where(swap[tile_of][:, None], xy.flip(1), xy), size_m
+    return torch.where(swap[tile_of][:, None], xy.flip(1), xy), size_m
+
+
+def turn_tiles(rs: Tensor, *, numbers: Tensor) -> Tensor:
+    """Bring each tile to one of eight orientations; `turn_places` takes positions along.
+
+    Args:
+        rs: (T, C, H, W) with H = W, on any device.
+        numbers: (T, 3) in [0, 1): mirror x, mirror y, swap rows with columns.
+
+    Returns:
+        (T, C, H, W).
+    """
+    for axes, chosen in zip(((-1,), (-2,), None), _orientation(numbers.to(rs.device)), strict=True):
+        other = rs.transpose(-1, -2) if axes is None else rs.flip(axes)
+        rs = torch.where(chosen[:, None, None, None], other, rs)
+    return rs
+
+
+def _orientation(numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    mirror_x, mirror_y, swap = (numbers >= _FAIR).unbind(dim=1)
+    return mirror_x, mirror_y, swap
+
+
+def change_bands(rs: Tensor, *, most: float, numbers: Tensor) -> Tensor:
+    """Change the contrast and brightness of each band of each tile.
+
+    Args:
+        rs: (T, C, H, W) normalised.
+        most: Largest change, as a share and in standard deviations.
+        numbers: (T, 2 C) in [0, 1): C contrasts, C brightnesses.
+
+    Returns:
+        (T, C, H, W).
+    """
+    spread = most * (2 * numbers.to(rs.device).float() - 1)
+    contrast, brightness = spread.chunk(2, dim=1)  # (T, C) each
+    return rs * (1 + contrast[:, :, None, None]) + brightness[:, :, None, None]
+
+
+def crop(images: Tensor, *, keep: float, size: tuple[int, int], numbers: Tensor) -> Tensor:
+    """Cut a random part out of each picture, at one size.
+
+    Args:
+        images: (N, C, h, w).
+        keep: Least share of height and of width that is kept.
+        size: Rows and columns wanted.
+        numbers: (N, 4) in [0, 1): height, width, top, left.
+
+    Returns:
+        (N, C, *size), read bilinearly.
+    """
+    numbers = numbers.to(images.device, images.dtype)
+    share = keep + (1 - keep) * numbers[:, :2].flip(1)  # (N, 2) of width and height
+    centre = (1 - share) * (2 * numbers[:, 2:4].flip(1) - 1)
+    theta = torch.zeros(len(images), 2, 3, dtype=images.dtype, device=images.device)
+    theta[:, 0, 0], theta[:, 1, 1] = share.unbind(1)
+    theta[:, :, 2] = centre
+    grid = functional.affine_grid(theta, [len(images), 1, *size], align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False, padding_mode="border")
 
 
 def change_photos(sv: Tensor, augment: Augment, *, numbers: Tensor) -> Tensor:
     """Turn, mirror and colour photos as far as `augment` says.
 
     Args:
-        sv: (B, 3, h, w) normalised photos.
+        sv: (B, 3, h, w) normalised photos, on any device.
         augment: How much.
         numbers: (B, 4) in [0, 1): turn, mirror, contrast, brightness.
 
     Returns:
         (B, 3, h, w).
     """
-    width = sv.shape[-1]
+    width, numbers = sv.shape[-1], numbers.to(sv.device)
     if augment.roll_panoramas and width >= _PANORAMA * sv.shape[-2]:
         shift = (numbers[:, 0] * width).long()
-        columns = (torch.arange(width) + shift[:, None]) % width  # (B, w)
+        columns = (torch.arange(width, device=sv.device) + shift[:, None]) % width  # (B, w)
         sv = sv.gather(3, columns[:, None, None, :].expand_as(sv))
     if augment.mirror_photos:
-        sv = torch.where((numbers[:, 1] >= 0.5)[:, None, None, None], sv.flip(-1), sv)  # noqa: PLR2004 - a fair coin
+        sv = torch.where((numbers[:, 1] >= _FAIR)[:, None, None, None], sv.flip(-1), sv)
     if augment.colour:
         spread = augment.colour * (2 * numbers[:, 2:4].float() - 1)
         sv = sv * (1 + spread[:, :1, None, None]) + spread[:, 1:, None, None]

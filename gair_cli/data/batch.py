@@ -65,3 +65,53 @@ class Batch:
             if isinstance(getattr(self, field.name), torch.Tensor)
         }
         return replace(self, **moved)
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """One step's input before its pixels are prepared: what travels to the device.
+
+    Pixels are as they were decoded, two bytes or one a number, and become float32 there. Positions
+    are already where they belong after tiles are turned.
+
+    Attributes:
+        batch: All but pixels.
+        tiles: (T, C, H, W) of the tile set's number type, or prepared float32; None without tiles.
+        photos: (B, 3, h, w) uint8; None without photos.
+        turn: (T, 3) numbers in [0, 1) of each tile's orientation, or None.
+        bands: (T, 2 C) numbers of each band's change, or None.
+        tile_crop: (T, 4) numbers of each tile's crop, or None.
+        look: (B, 4) numbers of each photo's change, or None.
+        photo_crop: (B, 4) numbers of each photo's crop, or None.
+    """
+
+    batch: Batch
+    tiles: Tensor | None = None
+    photos: Tensor | None = None
+    turn: Tensor | None = None
+    bands: Tensor | None = None
+    tile_crop: Tensor | None = None
+    look: Tensor | None = None
+    photo_crop: Tensor | None = None
+
+    def __len__(self) -> int:
+        """Return B, the number of rows."""
+        return len(self.batch)
+
+    def to(self, device: torch.device | str) -> RawBatch:
+        """Return the same batch with every tensor on a device."""
+        moved = {
+            field.name: getattr(self, field.name).to(device, non_blocking=True)
+            for field in fields(self)
+            if isinstance(getattr(self, field.name), torch.Tensor)
+        }
+        return replace(self, batch=self.batch.to(device), **moved)
+
+    def pin(self) -> RawBatch:
+        """Return the same batch with its pixels in pinned memory, from which a GPU copies aside."""
+        pinned = {
+            name: value.pin_memory()
+            for name in ("tiles", "photos")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **pinned)

@@ -93,6 +93,81 @@ def permute(
     return values.astype(np.int64)
 
 
+def block_permute(
+    positions: NDArray[np.int64],
+    n: int,
+    *,
+    key: int,
+    block: int,
+    blocks_at_once: int,
+    inverse: bool = False,
+) -> NDArray[np.int64]:
+    """Send positions of [0, n) to places under a shuffle that reads a few whole blocks at a time.
+
+    Blocks of neighbouring places are permuted, and `blocks_at_once` of them are then shuffled
+    among each other: what is read from a far store in blocks is read once an epoch, and memory
+    holds a window. Still a function of the position alone, in O(1) memory.
+
+    Args:
+        positions: Any shape, int64 in [0, n).
+        n: The size of the permuted range.
+        key: From `key_of`.
+        block: Places of a block; the last one is shorter where it must be.
+        blocks_at_once: Blocks of a window.
+        inverse: Send places back to positions instead.
+
+    Returns:
+        int64 of the same shape; distinct positions have distinct places.
+    """
+    n_blocks = -(-n // block)
+    missing = n_blocks * block - n
+    last = np.array([n_blocks - 1], dtype=np.int64)
+    short = int(permute(last, n_blocks, key=key, inverse=True)[0])  # turn of the short block
+    if inverse:
+        turns = permute(positions // block, n_blocks, key=key, inverse=True)
+    else:
+        after_short = positions >= (short + 1) * block - missing
+        turns = (positions + np.where(after_short, missing, 0)) // block
+    windows = turns // blocks_at_once
+    found = np.empty_like(positions)
+    for number in np.unique(windows).tolist():
+        mine = windows == number
+        its_turns = np.arange(number * blocks_at_once,
+                              min((number + 1) * blocks_at_once, n_blocks))  # fmt: skip
+        starts = permute(its_turns, n_blocks, key=key) * block  # first place of each block
+        lengths = np.where(its_turns == short, block - missing, block)
+        ends = np.cumsum(lengths)
+        first = int(its_turns[0]) * block - (missing if short < its_turns[0] else 0)
+        window_key, size = key_of("window", key, number), int(ends[-1])
+        if inverse:
+            which = turns[mine] - its_turns[0]
+            within = (ends - lengths)[which] + positions[mine] - starts[which]
+            found[mine] = first + permute(within, size, key=window_key, inverse=True)
+        else:
+            within = permute(positions[mine] - first, size, key=window_key)
+            which = np.searchsorted(ends, within, side="right")
+            found[mine] = starts[which] + within - (ends - lengths)[which]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How rows are shuffled that are read in blocks.
+
+    Attributes:
+        rows: Neighbouring rows of a block.
+        at_once: Blocks that are shuffled among each other.
+    """
+
+    rows: int
+    at_once: int
+
+    def __post_init__(self) -> None:
+        """Refuse blocks of nothing."""
+        if self.rows < 1 or self.at_once < 1:
+            raise DataError(f"blocks of {self.rows} rows, {self.at_once} at once: wanted 1 or more")
+
+
 def _feistel(values: NDArray[np.uint64], half: int, rounds: list[int]) -> NDArray[np.uint64]:
     mask = np.uint64((1 << half) - 1)
     left, right = values >> np.uint64(half), values & mask
@@ -121,12 +196,16 @@ class Order:
         group: Neighbouring rows of the table that stay together in a step: with a table sorted by
             tile, `group` photos share a tile, which is read and encoded once. The groups shift
             from epoch to epoch. 1 is a plain shuffle.
+        blocks: Shuffle within windows of blocks instead of globally; None is global.
+        name: Two orders of different names are independent.
     """
 
     n_rows: int
     batch_size: int
     seed: int
     group: int = 1
+    blocks: Blocks | None = None
+    name: str = "order"
 
     def __post_init__(self) -> None:
         """Refuse an empty table and sizes below 1."""
@@ -163,18 +242,49 @@ class Order:
         epoch, within = divmod(step, self.steps_per_epoch)
         first = within * self.rows_per_step
         places = np.arange(first, first + self.rows_per_step, dtype=np.int64)
-        mine = np.array_split(places, ranks)[rank]
-        key = key_of("order", self.seed, epoch)
+        return self.at(np.array_split(places, ranks)[rank], epoch=epoch)
+
+    def at(self, places: NDArray[np.int64], *, epoch: int) -> NDArray[np.int64]:
+        """Return the row numbers of places [0, n_rows) of an epoch."""
+        key = key_of(self.name, self.seed, epoch)
         if self.group == 1:
-            return permute(mine, self.n_rows, key=key)
-        return self._grouped(mine, key)
+            return self._permute(places, self.n_rows, key)
+        return self._grouped(places, key)
+
+    def displacement(self, *, epoch: int = 0, sample: int = 10_000) -> float:
+        """Return how well an epoch is mixed: about 1 for a global shuffle, near 0 for none.
+
+        The mean distance between the rows of successive groups, over a third of all rows, which is
+        what it is in a random order.
+
+        Args:
+            epoch: From 0.
+            sample: Places looked at, evenly spread.
+        """
+        steps = self.n_rows - self.group
+        if steps < 1:
+            return 1.0
+        places = np.linspace(0, steps - 1, min(sample, steps)).astype(np.int64)
+        after = self.at(places + self.group, epoch=epoch)
+        return float(np.abs(after - self.at(places, epoch=epoch)).mean() / (self.n_rows / 3))
 
     def _grouped(self, places: NDArray[np.int64], key: int) -> NDArray[np.int64]:
         n_groups = -(-self.n_rows // self.group)
         missing = n_groups * self.group - self.n_rows
         last = np.array([n_groups - 1], dtype=np.int64)
-        short = int(permute(last, n_groups, key=key, inverse=True)[0])  # where the short group is
+        short = int(self._permute(last, n_groups, key, inverse=True)[0])  # where the short group is
         padded = places + np.where(places >= (short + 1) * self.group - missing, missing, 0)
-        groups = permute(padded // self.group, n_groups, key=key)
+        groups = self._permute(padded // self.group, n_groups, key)
         rows = groups * self.group + padded % self.group
         return (rows + key % self.n_rows) % self.n_rows
+
+    def _permute(
+        self, places: NDArray[np.int64], n: int, key: int, *, inverse: bool = False
+    ) -> NDArray[np.int64]:
+        """Permute n rows, or n groups of rows."""
+        if self.blocks is None:
+            return permute(places, n, key=key, inverse=inverse)
+        block = max(1, self.blocks.rows * n // self.n_rows)
+        return block_permute(
+            places, n, key=key, block=block, blocks_at_once=self.blocks.at_once, inverse=inverse
+        )

@@ -212,6 +212,26 @@ class SvInput:
         photo = torch.from_numpy(np.array(image, dtype=np.uint8, order="C"))
         return self.prepare_batch(photo.permute(2, 0, 1)[None])[0]
 
+    def to_bytes(self, image: np.ndarray, *, size: tuple[int, int] | None = None) -> Tensor:
+        """Bring one photo to a size as bytes, which `prepare_batch` takes on any device.
+
+        Within half a level of what `prepare` makes of it, but where a sharp edge would leave
+        0..255.
+
+        Args:
+            image: (h, w, 3) uint8, R, G, B.
+            size: Rows and columns; None is the tower's.
+
+        Returns:
+            (3, *size) uint8.
+        """
+        size = size or (self.height, self.width)
+        photo = torch.from_numpy(np.array(image, dtype=np.uint8, order="C")).permute(2, 0, 1)
+        if tuple(photo.shape[1:]) == size:
+            return photo.contiguous()
+        resized = _resize(photo[None].float(), size, self.antialias)[0]
+        return resized.round().clamp(0, 255).to(torch.uint8)
+
     def prepare_many(self, images: Sequence[np.ndarray]) -> Tensor:
         """Prepare photos of any sizes.
 
@@ -234,9 +254,13 @@ class SvInput:
         Returns:
             (B, 3, height, width) float32.
         """
+        return _resize(self.scale(photos), (self.height, self.width), self.antialias)
+
+    def scale(self, photos: Tensor) -> Tensor:
+        """Return photos (B, 3, h, w) of 0..255 less the mean, over the deviation, float32."""
         mean = torch.tensor(self.mean, device=photos.device)[:, None, None]
         std = torch.tensor(self.std, device=photos.device)[:, None, None]
-        return _resize((photos.float() - mean) / std, (self.height, self.width), self.antialias)
+        return (photos.float() - mean) / std
 
 
 def _resize(images: Tensor, size: tuple[int, int], antialias: bool) -> Tensor:  # noqa: FBT001

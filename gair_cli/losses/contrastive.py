@@ -1,9 +1,9 @@
-"""InfoNCE between photos, places and coordinates: INCL and SECL.
+"""INCL and SECL: photos, places and coordinates compared pair by pair.
 
 Source: GAIR (arXiv 2503.16683), equations of the implicit-neural contrastive loss (photo against
 the tile read at the photo's position) and the spatially explicit one (either against the photo's
 coordinate, among the batch's coordinates and a bank of further ones). The paper's weights are not
-published; equal ones are ours.
+published; equal ones are ours. Each pair takes one of three forms: InfoNCE, sigmoid or global.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import torch
 
 from gair_cli.errors import UsageError
 from gair_cli.losses.config import LossConfig
-from gair_cli.losses.geo_targets import Targets, geo_targets
+from gair_cli.losses.geo_targets import Targets, TargetsByPlace
+from gair_cli.losses.global_form import global_contrastive
+from gair_cli.losses.info_nce import info_nce
+from gair_cli.losses.sigmoid import sigmoid_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
     from gair_cli.data.embeddings import Embeddings
     from gair_cli.losses.config import GeoTargets, Pair
+
+__all__ = ["Bank", "GlobalMemory", "Targets", "gair_loss", "info_nce"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +44,17 @@ class Bank:
     lonlat: Tensor
 
 
-def info_nce(
-    a: Tensor,
-    b: Tensor,
-    logit_scale: Tensor | float,
-    *,
-    targets: Targets | None = None,
-    symmetric: bool = True,
-) -> Tensor:
-    """Return InfoNCE: -log of the softmax share that each row gives to its own candidate.
+@dataclass(slots=True)
+class GlobalMemory:
+    """What the global form remembers of the rows of a batch, for each pair.
 
-    With soft targets a row's loss is the mean over its targets, by weight:
-    -sum_j w_ij log p_ij / sum_j w_ij, p over the candidates that are kept.
-
-    Args:
-        a: (B, D) L2-normalised rows.
-        b: (N, D) L2-normalised candidates, N >= B; candidate i is row i's own, those from B on
-            are negatives (or soft targets) only.
-        logit_scale: 1 / temperature.
-        targets: Soft targets and exclusions (B, N); None: the own candidate alone, nothing left
-            out.
-        symmetric: Whether the first B candidates also look for their rows; the two directions are
-            averaged.
-
-    Returns:
-        () float32, the mean over rows.
-
-    Raises:
-        ValueError: If B is 0 or N < B.
+    Attributes:
+        of: (2, B) float32 of each pair; `gair_loss` puts the new values here.
+        gamma: Share of the present batch in the new values.
     """
-    rows = len(a)
-    if rows == 0 or len(b) < rows:
-        raise ValueError(f"{rows} rows among {len(b)} candidates: every row needs its own")
-    logits = logit_scale * (a.float() @ b.float().T)  # (B, N)
-    forward = _cross_entropy(logits, targets)
-    if not symmetric:
-        return forward
-    backward = _cross_entropy(logits[:, :rows].T, targets.reverse() if targets else None)
-    return (forward + backward) / 2
 
-
-def _cross_entropy(logits: Tensor, targets: Targets | None) -> Tensor:
-    if targets is None:
-        return (torch.logsumexp(logits, dim=1) - logits.diagonal()).mean()
-    weight = targets.weight / targets.weight.sum(dim=1, keepdim=True)
-    kept = logits.masked_fill(~targets.keep, -torch.inf)
-    aim = (weight * logits).sum(dim=1)  # an excluded candidate weighs 0
-    return (torch.logsumexp(kept, dim=1) - aim).mean()
+    of: dict[Pair, Tensor]
+    gamma: float
 
 
 def gair_loss(
@@ -94,14 +63,18 @@ def gair_loss(
     *,
     lonlat: Tensor | None = None,
     bank: Bank | None = None,
+    bias: Mapping[Pair, Tensor] | None = None,
+    memory: GlobalMemory | None = None,
 ) -> dict[str, Tensor]:
     """Return INCL and SECL of a batch.
 
     Args:
         embeddings: B joint embeddings a modality; a pair that lacks one is skipped.
-        config: Pairs, weights and targets; None takes the defaults.
+        config: Pairs, weights, form and targets; None takes the defaults.
         lonlat: (B, 2) float64 degrees of the rows; needed for geo-aware targets.
         bank: Further candidates for SECL.
+        bias: () float32 of each pair, for the sigmoid form; None takes the config's start.
+        memory: Of the rows, for the global form; it is brought up to date. None is a first visit.
 
     Returns:
         The losses by name (`incl`, `secl_sv`, `secl_rs`, those that exist) and `total`, each ()
@@ -117,13 +90,27 @@ def gair_loss(
         if a is None or b is None:
             continue
         own_bank = None if name == "incl" else bank
-        losses[name] = info_nce(
-            a,
-            b if own_bank is None else torch.cat([b, own_bank.location]),
-            embeddings.logit_scale,
-            targets=_targets(config.geo, lonlat, own_bank),
-            symmetric=config.symmetric or name == "incl",
-        )
+        candidates = b if own_bank is None else torch.cat([b, own_bank.location])
+        targets = _targets(config.geo, lonlat, own_bank)
+        scale, tile_rows = embeddings.logit_scale, config.tile_rows
+        symmetric = config.symmetric or name == "incl"
+        if config.form == "sigmoid":
+            start = torch.tensor(config.sigmoid_bias, device=a.device)
+            pair_bias = start if bias is None else bias[name]
+            losses[name] = sigmoid_loss(
+                a, candidates, scale, pair_bias, targets=targets, tile_rows=tile_rows
+            )
+        elif config.form == "global":
+            kept = memory or GlobalMemory({}, gamma=1.0)
+            found = global_contrastive(
+                a, candidates, scale, kept.of.get(name, torch.zeros(2, len(a), device=a.device)),
+                gamma=kept.gamma, targets=targets, symmetric=symmetric, tile_rows=tile_rows,
+            )  # fmt: skip
+            losses[name], kept.of[name] = found
+        else:
+            losses[name] = info_nce(
+                a, candidates, scale, targets=targets, symmetric=symmetric, tile_rows=tile_rows
+            )
     if not losses:
         raise UsageError(
             f"no pair to compare for {', '.join(config.pairs)}",
@@ -146,10 +133,12 @@ def _weighted_sum(losses: Mapping[str, Tensor], config: LossConfig) -> Tensor:
     return torch.stack(weighted).sum()
 
 
-def _targets(geo: GeoTargets | None, lonlat: Tensor | None, bank: Bank | None) -> Targets | None:
+def _targets(
+    geo: GeoTargets | None, lonlat: Tensor | None, bank: Bank | None
+) -> TargetsByPlace | None:
     if geo is None:
         return None
     if lonlat is None:
         raise UsageError("geo-aware targets need the batch's coordinates")
     candidates = lonlat if bank is None else torch.cat([lonlat, bank.lonlat])
-    return geo_targets(lonlat, candidates, geo)
+    return TargetsByPlace(lonlat, candidates, geo)

@@ -7,7 +7,8 @@ ours. Distances are great circles on the mean sphere (haversine) in float64: in 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 
@@ -34,6 +35,58 @@ class Targets(NamedTuple):
         """Return the targets of the first B candidates among the rows, (B, B)."""
         rows = len(self.weight)
         return Targets(self.weight[:, :rows].T, self.keep[:, :rows].T)
+
+    def of_rows(self, first: int, last: int) -> Targets:
+        """Return the targets (last - first, N) of some rows."""
+        return Targets(self.weight[first:last], self.keep[first:last])
+
+    def of_candidates(self, first: int, last: int) -> Targets:
+        """Return the targets (last - first, B) of some of the first B candidates."""
+        whole = self.reverse()
+        return Targets(whole.weight[first:last], whole.keep[first:last])
+
+
+class TargetSource(Protocol):
+    """Whatever gives targets part by part: `Targets` themselves, or `TargetsByPlace`."""
+
+    def of_rows(self, first: int, last: int) -> Targets:
+        """Return the targets of rows among all candidates."""
+
+    def of_candidates(self, first: int, last: int) -> Targets:
+        """Return the targets of the first B candidates among the rows."""
+
+
+def rows_of(source: TargetSource | None, first: int, last: int) -> Targets | None:
+    """Return the targets of rows, None without any."""
+    return None if source is None else source.of_rows(first, last)
+
+
+def candidates_of(source: TargetSource | None, first: int, last: int) -> Targets | None:
+    """Return the targets of candidates among the rows, None without any."""
+    return None if source is None else source.of_candidates(first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsByPlace:
+    """Targets made of coordinates when they are asked for, a few rows at a time.
+
+    Attributes:
+        lonlat: (B, 2) float64 degrees of the rows.
+        candidates: (N, 2) float64 degrees with N >= B; candidate i < B is row i's own.
+        config: The distances.
+    """
+
+    lonlat: Tensor
+    candidates: Tensor
+    config: GeoTargets
+
+    def of_rows(self, first: int, last: int) -> Targets:
+        """Return the targets of rows among all candidates."""
+        return _targets(self.lonlat[first:last], self.candidates, first, self.config)
+
+    def of_candidates(self, first: int, last: int) -> Targets:
+        """Return the targets of the first B candidates among the rows."""
+        return _targets(self.candidates[first:last], self.lonlat, first, self.config)
 
 
 def haversine_m(a: Tensor, b: Tensor) -> Tensor:
@@ -75,8 +128,14 @@ def geo_targets(lonlat: Tensor, candidates: Tensor, config: GeoTargets) -> Targe
     """
     if len(candidates) < len(lonlat):
         raise ValueError(f"{len(candidates)} candidates for {len(lonlat)} rows: each needs its own")
+    return TargetsByPlace(lonlat, candidates, config).of_rows(0, len(lonlat))
+
+
+def _targets(lonlat: Tensor, candidates: Tensor, first: int, config: GeoTargets) -> Targets:
+    """Return the targets of places whose own candidates begin at `first`."""
     distance = haversine_m(lonlat, candidates)
-    own = torch.zeros_like(distance, dtype=torch.bool).fill_diagonal_(fill_value=True)
+    own = torch.zeros_like(distance, dtype=torch.bool)
+    own.diagonal(offset=first).fill_(value=True)
     keep = own | (distance >= config.r_mask_m)
     soft = keep & (distance < config.r_soft_m)
     weight = torch.where(soft, torch.exp(-distance / config.scale_m), 0.0)

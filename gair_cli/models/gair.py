@@ -7,7 +7,8 @@ GeoCLIP-like one. Every parameter gets a gradient when the batch has what the to
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Self, TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from gair_cli.models.sv_encoder import SvEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from contextlib import AbstractContextManager
 
     from gair_cli.data.batch import Batch
     from gair_cli.models.config import ModelConfig, RsConfig, Tower
@@ -48,15 +50,22 @@ class GairModel(nn.Module):
     Args:
         config: Towers, query, heads and temperature.
 
+    Attributes:
+        towers_dtype: Number type in which the satellite and the photo tower compute (autocast), or
+            None for that of their weights. Location, query and heads are never cast: a frequency
+            of 256 turns by radians in bfloat16.
+
     Raises:
         ModelError: If a tower cannot be built, or without a head does not fit the joint space.
     """
 
     logit_scale: Tensor
+    towers_dtype: torch.dtype | None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.towers_dtype = None
         self.frozen: list[nn.Module] = []
         self.rs = _start_rs(config.rs) if config.rs else None
         self.sv = SvEncoder(config.sv) if config.sv else None
@@ -112,8 +121,10 @@ class GairModel(nn.Module):
         Raises:
             ModelError: If the model has no satellite tower.
         """
-        tokens: Tensor = self._present(self.rs, "rs")(rs)
-        return tokens
+        tower = self._present(self.rs, "rs")
+        with self._cast(rs):
+            tokens: Tensor = tower(rs)
+        return tokens if self.towers_dtype is None else tokens.float()
 
     def pool_rs(self, tokens: Tensor) -> Tensor:
         """Return the whole tile's vector (T, D): the mean of its tokens (T, D, h, w)."""
@@ -214,8 +225,10 @@ class GairModel(nn.Module):
         Raises:
             ModelError: If the model has no photo tower.
         """
-        vectors: Tensor = self._present(self.sv, "sv")(sv)
-        return vectors
+        tower = self._present(self.sv, "sv")
+        with self._cast(sv):
+            vectors: Tensor = tower(sv)
+        return vectors if self.towers_dtype is None else vectors.float()
 
     def encode_location(self, lonlat: Tensor) -> Tensor:
         """Return vectors (B, D) of coordinates (B, 2) float64 in degrees, longitude first.
@@ -238,6 +251,12 @@ class GairModel(nn.Module):
             location=self._embed_location(batch.lonlat),
             logit_scale=self.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE),
         )
+
+    def _cast(self, pixels: Tensor) -> AbstractContextManager[Any]:
+        """Return what makes a tower compute in `towers_dtype`."""
+        if self.towers_dtype is None:
+            return nullcontext()
+        return torch.autocast(pixels.device.type, dtype=self.towers_dtype)
 
     def _embed_sv(self, batch: Batch) -> Tensor | None:
         if self.sv is None or batch.sv is None:

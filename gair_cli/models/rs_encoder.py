@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
     from gair_cli.models.config import RsConfig
@@ -128,6 +129,10 @@ class RsTower(nn.Module):
 
     width: int
 
+    def set_grad_checkpointing(self, *, enable: bool) -> None:
+        """Keep the input of each block only for the gradient, and compute the rest again."""
+        raise NotImplementedError
+
 
 class RsEncoder(RsTower):
     """Patches -> linear -> blocks; no class token, no position embedding, no final norm.
@@ -143,6 +148,11 @@ class RsEncoder(RsTower):
         self.width = config.width
         self.embed = nn.Linear(len(config.input.bands) * config.patch**2, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.depth))
+        self._recompute = False
+
+    def set_grad_checkpointing(self, *, enable: bool) -> None:
+        """Keep the input of each block only for the gradient, and compute the rest again."""
+        self._recompute = enable
 
     def forward(self, rs: Tensor) -> Tensor:
         """Return the token grid of each tile.
@@ -166,5 +176,8 @@ class RsEncoder(RsTower):
         embedded: Tensor = self.embed(patches.transpose(1, 2))  # (T, N, D)
         tokens = embedded.to(rs.dtype)  # under autocast the blocks' sums stay float32
         for block in self.blocks:
-            tokens = block(tokens, bias)
+            if self._recompute and torch.is_grad_enabled():
+                tokens = checkpoint(block, tokens, bias, use_reentrant=False)
+            else:
+                tokens = block(tokens, bias)
         return tokens.transpose(1, 2).reshape(tiles, self.width, rows, columns)

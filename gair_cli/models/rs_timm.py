@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gair_cli.models.rs_encoder import RsTower
-from gair_cli.models.timm_models import create, image_size
+from gair_cli.models.timm_models import checkpoint_blocks, create, image_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,10 @@ class TimmRsEncoder(RsTower):
         )
         self.width = int(self.body.feature_info.channels()[-1])
         self._channels_last = "NHWC" in str(getattr(self.body, "output_fmt", ""))
+
+    def set_grad_checkpointing(self, *, enable: bool) -> None:
+        """Keep the input of each block only for the gradient, and compute the rest again."""
+        checkpoint_blocks(self.body, enable=enable, where="model.rs.name")
 
     def forward(self, rs: Tensor) -> Tensor:
         """Return the feature map (T, D, h, w) of tiles (T, C, H, W)."""

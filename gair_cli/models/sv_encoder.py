@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gair_cli.models.timm_models import create, image_size
+from gair_cli.models.timm_models import checkpoint_blocks, create, image_size
 
 if TYPE_CHECKING:
     from gair_cli.models.config import SvConfig
@@ -34,6 +34,10 @@ class SvEncoder(nn.Module):
         self.body = _timm_body(config, pretrained=pretrained)
         self.width: int = self.body.head_hidden_size
         self.pooler = nn.Linear(self.width, self.width) if config.pooler else None
+
+    def set_grad_checkpointing(self, *, enable: bool) -> None:
+        """Keep the input of each block only for the gradient, and compute the rest again."""
+        checkpoint_blocks(self.body, enable=enable, where="model.sv.name")
 
     def forward(self, sv: Tensor) -> Tensor:
         """Return the feature of each photo.

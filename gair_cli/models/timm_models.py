@@ -43,6 +43,22 @@ def create(name: str, *, where: str, pretrained: bool = False, **options: Any) -
         ) from error  # fmt: skip
 
 
+def checkpoint_blocks(body: Any, *, enable: bool, where: str) -> None:
+    """Let a timm model keep the input of each block only, and compute the rest again.
+
+    Raises:
+        ModelError: If the model cannot.
+    """
+    try:
+        body.set_grad_checkpointing(enable)
+    except (AttributeError, AssertionError) as error:
+        raise ModelError(
+            f"the timm model of {where} knows no activation checkpointing",
+            hint="leave recipe.activation_checkpointing off, or raise recipe.chunks with "
+            "recipe.grad_cache=true",
+        ) from error
+
+
 def image_size(name: str, height: int, width: int) -> dict[str, Any]:
     """Return timm's argument for the input's size, where a model is made for one size."""
     import timm  # noqa: PLC0415 - takes seconds

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from gair_cli.models.gair import GairModel
 
-__all__ = ["ModelRef", "load_model", "model_hash", "read_config", "resolve_model", "save_model"]
+__all__ = [
+    "ModelRef",
+    "load_model",
+    "load_tensors",
+    "model_hash",
+    "read_config",
+    "resolve_model",
+    "save_model",
+    "save_tensors",
+]  # fmt: skip
 
 CARRIED_FILE = "carried.safetensors"
 CARD_FILE = "README.md"
@@ -47,6 +56,7 @@ def save_model(
     extra: Mapping[str, Any] | None = None,
     dtype: Literal["float32", "float16"] = "float32",
     carried: Mapping[str, Tensor] | None = None,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder; files that are there are replaced, each whole or not at all.
 
@@ -58,13 +68,15 @@ def save_model(
         dtype: Type of the weights on disk. Frequencies and running statistics stay float32: a
             frequency of 30,000 rounded to float16 would be another frequency.
         carried: Tensors of a converted file that no output uses.
+        weights: Tensors by name that take the place of the model's own, such as whole ones of a
+            model whose own are shards.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     learnt = {name for name, _ in model.named_parameters()}
     state = {
         name: _for_disk(value, getattr(torch, dtype) if name in learnt else None)
-        for name, value in model.state_dict().items()
+        for name, value in {**model.state_dict(), **(weights or {})}.items()
     }
     training = dict(extra or {})
     config = {
@@ -165,6 +177,21 @@ def _check_tensors(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], pa
             f"{path / WEIGHTS_FILE} does not fit its config.json: {'; '.join(faults)}",
             hint="the two files must come from one save",
         )
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write named tensors as safetensors, whole or not at all."""
+    on_disk = {name: _for_disk(value, None) for name, value in tensors.items()}
+    _write(Path(path), tensors_to_bytes(on_disk, {"format": "pt"}))
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    return _read_tensors(Path(path))
 
 
 def model_hash(folder: str | Path) -> str:

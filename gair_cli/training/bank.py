@@ -59,7 +59,7 @@ def queued_rows(steps: Steps, step: int, *, size: int) -> list[StepRows]:
         if missing <= 0:
             break
         seen = steps.rows(earlier)
-        queue.append(type(seen)(seen.rows[:missing], seen.epoch))
+        queue.append(seen.part(0, missing))
         missing -= len(seen.rows)
     return queue
 

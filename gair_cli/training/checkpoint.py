@@ -2,6 +2,15 @@
 
 `checkpoints/step-000200/` is written under a temporary name, synced and renamed, so a folder with
 a step's name is whole; its hashes are checked before it is used. `checkpoints/best` is a link.
+
+```
+step-000200/
+  model.safetensors     what is used: the average where the recipe has one (`ema`), or the weights
+  training.safetensors  the weights in training, only beside an average
+  config.json README.md the model's config and card
+  optimizer.pt          the optimizer's state by parameter name, and what the objective learns
+  state.json            step, best score, hashes
+```
 """
 
 from __future__ import annotations
@@ -16,16 +25,19 @@ import torch
 
 from gair_cli.errors import InputError
 from gair_cli.geo.outputs import sync, write_json
-from gair_cli.models.weights import load_model, save_model
+from gair_cli.models.weights import load_model, load_tensors, save_model, save_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from torch import Tensor
+
     from gair_cli.models.gair import GairModel
 
 BEST: Final = "best"
-_HASHED: Final = ("model.safetensors", "config.json", "optimizer.pt")
+TRAINING: Final = "training.safetensors"
+_HASHED: Final = ("model.safetensors", "config.json", "optimizer.pt", TRAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,23 @@ class LoopState:
     best_step: int | None = None
     skipped: int = 0
     rollbacks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a checkpoint holds besides the loop's state; whole tensors on the CPU.
+
+    Attributes:
+        weights: Parameters in training by name, of a model; None takes the model's own.
+        average: Their average, or None.
+        optimizer: Of each parameter by name.
+        objective: What the objective learns and remembers.
+    """
+
+    weights: Mapping[str, Tensor] | None
+    average: Mapping[str, Tensor] | None
+    optimizer: Mapping[str, Mapping[str, Tensor]]
+    objective: Mapping[str, Tensor]
 
 
 class Checkpoints:
@@ -68,18 +97,13 @@ class Checkpoints:
         return self.folder / f"step-{step:06d}"
 
     def save(
-        self,
-        model: GairModel,
-        optimizer: torch.optim.Optimizer,
-        state: LoopState,
-        *,
-        extra: Mapping[str, Any],
+        self, model: GairModel, snapshot: Snapshot, state: LoopState, *, extra: Mapping[str, Any]
     ) -> Path:
         """Write a checkpoint, whole or not at all.
 
         Args:
-            model: Its weights and config.
-            optimizer: Its state.
+            model: Its config and buffers.
+            snapshot: Weights and what else learns.
             state: The loop's.
             extra: What `config.json` says about the training.
 
@@ -91,10 +115,14 @@ class Checkpoints:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         try:
-            save_model(model, aside, extra={**extra, "step": state.step})
-            torch.save(optimizer.state_dict(), aside / "optimizer.pt")
+            used = snapshot.weights if snapshot.average is None else snapshot.average
+            save_model(model, aside, extra={**extra, "step": state.step}, weights=used)
+            if snapshot.average is not None:
+                save_tensors(aside / TRAINING, _weights_of(model, snapshot))
+            kept = {"optimizer": dict(snapshot.optimizer), "objective": dict(snapshot.objective)}
+            torch.save(kept, aside / "optimizer.pt")
             sync(aside / "optimizer.pt")
-            hashes = {name: _hash(aside / name) for name in _HASHED}
+            hashes = {name: _hash(aside / name) for name in _HASHED if (aside / name).exists()}
             write_json(aside / "state.json", {**asdict(state), "sha256": hashes})
             shutil.rmtree(final, ignore_errors=True)
             aside.rename(final)
@@ -104,11 +132,12 @@ class Checkpoints:
         sync(self.folder)
         return final
 
-    def load(self, step: int) -> tuple[GairModel, dict[str, Any], LoopState]:
+    def load(self, step: int) -> tuple[GairModel, Snapshot, LoopState]:
         """Read a checkpoint.
 
         Returns:
-            The model in training mode on the CPU, the optimizer's state, the loop's.
+            The model in training mode on the CPU with its weights in training, the rest, and the
+            loop's state.
 
         Raises:
             InputError: If a file is missing or was changed.
@@ -120,20 +149,26 @@ class Checkpoints:
                 raise InputError(
                     f"{path / name} is not as it was written", hint=f"remove {path} to go back"
                 )
-        optimizer = torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True)
-        return _aligned(load_model(path)).train(), optimizer, LoopState(**content)
+        kept = torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True)
+        model, average = load_model(path), None
+        if (path / TRAINING).exists():
+            average = {name: value.clone() for name, value in model.named_parameters()}
+            model.load_state_dict(load_tensors(path / TRAINING), strict=False)
+        snapshot = Snapshot(None, average, kept["optimizer"], kept["objective"])
+        return _aligned(model).train(), snapshot, LoopState(**content)
 
-    def keep(self, last: int, *, best: int | None) -> None:
+    def keep(self, last: int, *, best: int | None, every: int = 0) -> None:
         """Remove all but the last checkpoints and the best, and point `best` at the best.
 
         Args:
             last: How many of the last ones stay.
             best: Step of the best, or None for none.
+            every: Steps that are multiples of this stay, too; 0 for none.
         """
         if best is not None:
             self._link(best)
         for step in self.steps()[:-last]:
-            if step != best:
+            if step != best and not (every and step % every == 0):
                 shutil.rmtree(self.path(step))
 
     def _link(self, step: int) -> None:
@@ -141,6 +176,12 @@ class Checkpoints:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(self.path(step).name)
         fresh.replace(self.folder / BEST)
+
+
+def _weights_of(model: GairModel, snapshot: Snapshot) -> Mapping[str, Tensor]:
+    if snapshot.weights is not None:
+        return snapshot.weights
+    return {name: value.detach() for name, value in model.named_parameters()}
 
 
 def _aligned(model: GairModel) -> GairModel:

@@ -9,9 +9,12 @@ import numpy as np
 import torch
 
 from gair_cli.data.dataset import TrainingData
+from gair_cli.data.order import Blocks
 from gair_cli.data.transforms import BandStatistics
 from gair_cli.errors import DataError
 from gair_cli.training.bank import CellSampler, queued_rows
+from gair_cli.training.curriculum import Neighbours
+from gair_cli.training.objectives.make import towers_for
 from gair_cli.training.steps import PAIR, PHOTO, TILE, Steps
 from gair_cli.training.validation import validation_rows
 
@@ -21,16 +24,32 @@ if TYPE_CHECKING:
     from gair_cli.geo.shards import ShardReader
     from gair_cli.models.config import ModelConfig, Tower
     from gair_cli.training.config import Recipe
+    from gair_cli.training.steps import StepRows
 
 TRAIN, VALIDATION = "train", "val"
 
 
-def towers_of(reader: ShardReader) -> tuple[Tower, ...]:
-    """Return the towers that the data can feed."""
+def towers_of(reader: ShardReader, recipe: Recipe) -> tuple[Tower, ...]:
+    """Return the towers that the data can feed and the objective trains.
+
+    Raises:
+        DataError: If the objective needs a half that the data lack.
+    """
     there: list[Tower] = ["rs"] if reader.has_tiles else []
     if reader.has_photos:
         there.append("sv")
-    return (*there, "location")
+    fed = (*there, "location")
+    wanted = towers_for(recipe)
+    if wanted is None:
+        return tuple(fed)
+    missing = [name for name in wanted if name not in fed]
+    if missing:
+        what = "tiles" if missing[0] == "rs" else "photos"
+        raise DataError(
+            f"objective {recipe.objective} needs {what}, and {reader.path} has none",
+            hint="pack shards of pairs: gair pack pairs.parquet --tiles tiles",
+        )
+    return wanted
 
 
 def band_statistics(reader: ShardReader) -> BandStatistics | None:
@@ -63,18 +82,17 @@ class DataInputs:
     recipe: Recipe
     sampler: CellSampler | None
 
-    def bank(self, step: int) -> torch.Tensor | None:
-        """Return the further coordinates of a step."""
+    def bank(self, step: int, seen: StepRows) -> torch.Tensor | None:
+        """Return the further coordinates of a step that sees some rows."""
         config = self.recipe.bank
         if config.kind == "none":
             return None
-        seen = self.steps.rows(step)
         if self.sampler is not None:
             rows = self.sampler.draw(seen.rows, step=step, size=config.size)
-            found = [self.data.lonlat(rows, epoch=seen.epoch)]
+            found = [self.data.lonlat(rows, epoch=int(seen.epochs[0]))]
         else:
             queue = queued_rows(self.steps, step, size=config.size)
-            found = [self.data.lonlat(one.rows, epoch=one.epoch) for one in queue]
+            found = [self.data.lonlat(one.rows, epoch=one.epochs) for one in queue]
         return torch.from_numpy(np.concatenate(found)) if found else None
 
 
@@ -99,7 +117,7 @@ def data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> Dat
         augment=augment,
         cache_mb=recipe.cache_mb,
     )
-    kinds = _kinds(data, config)
+    kinds = _kinds(data, config, alone=not _compares(recipe))
     split = reader.index["split"].fill_null(TRAIN)
     order = data.mixed_by_tile()
     train = order[((split == TRAIN).to_numpy() & (kinds > 0))[order]]
@@ -110,21 +128,81 @@ def data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> Dat
             hint="a row needs two of tile, photo and coordinates; check the split",
         )
     held_out = np.flatnonzero((split == VALIDATION).to_numpy() & (kinds == kinds.max()))
+    if _sees_tiles_alone(recipe):  # photos of one tile would be the same sample
+        train, held_out = (data.first_of_tiles(rows) for rows in (train, held_out))
     sampler = None
     if recipe.bank.kind == "sampled":
         sampler = CellSampler(reader.index["cell"].gather(train), train, seed=recipe.seed)
+    sources = None
+    if recipe.source_weights:
+        sources = reader.index["source"].fill_null("").to_numpy().astype(str)[train]
+    steps = Steps.of(
+        train,
+        kinds[train],
+        recipe=recipe,
+        source_of=sources,
+        blocks=_blocks(reader, recipe),
+        neighbours=_neighbours(data, train, kinds[train], recipe),
+    )
     return DataInputs(
         data=data,
-        steps=Steps.of(train, kinds[train], recipe=recipe),
+        steps=steps,
         validation=validation_rows(held_out, recipe.validation_rows, seed=recipe.seed),
         recipe=recipe,
         sampler=sampler,
     )
 
 
-def _kinds(data: TrainingData, config: ModelConfig) -> NDArray[np.int64]:
-    """Return which halves of each row the model uses, 0 for too little to compare."""
+def _compares(recipe: Recipe) -> bool:
+    """Tell whether the objective compares two modalities."""
+    return recipe.objective not in {"mocov3", "mae"}
+
+
+def _sees_tiles_alone(recipe: Recipe) -> bool:
+    return recipe.objective == "mae" or (
+        recipe.objective == "mocov3" and recipe.mocov3.tower == "rs"
+    )
+
+
+def _kinds(data: TrainingData, config: ModelConfig, *, alone: bool) -> NDArray[np.int64]:
+    """Return which halves of each row the model uses, 0 for too little to compare.
+
+    Args:
+        data: The rows.
+        config: The towers.
+        alone: Whether one half alone is enough, as for an objective of pictures only.
+    """
     tile = data.has_tile & (config.rs is not None)
     photo = data.has_photo & (config.sv is not None)
     kinds = TILE * tile.astype(np.int64) + PHOTO * photo.astype(np.int64)
-    return kinds if config.location is not None else np.where(kinds == PAIR, PAIR, 0)
+    if alone or config.location is not None:
+        return kinds
+    return np.where(kinds == PAIR, PAIR, 0)
+
+
+def _blocks(reader: ShardReader, recipe: Recipe) -> Blocks | None:
+    """Return blocks of about `recipe.block_mb`, or None for a global shuffle."""
+    if recipe.shuffle == "global":
+        return None
+    halves = [reader.index[f"{half}_length"].sum() or 0 for half in ("tile", "photo")]
+    of_a_row = max(1.0, sum(float(one) for one in halves) / max(1, reader.index.height))
+    rows = max(recipe.photos_per_tile, round(recipe.block_mb * 2**20 / of_a_row))
+    return Blocks(rows, recipe.blocks_at_once)
+
+
+def _neighbours(
+    data: TrainingData, rows: NDArray[np.int64], kind_of: NDArray[np.int64], recipe: Recipe
+) -> Neighbours | None:
+    """Return the curriculum, or None where it is off."""
+    if recipe.curriculum.share == 0:
+        return None
+    return Neighbours(
+        rows,
+        data.lonlat(rows, epoch=0),
+        kind_of=kind_of,
+        tile_of=data.tile_of(rows),
+        config=recipe.curriculum,
+        steps=recipe.steps,
+        group=recipe.photos_per_tile,
+        seed=recipe.seed,
+    )

@@ -1,4 +1,7 @@
-"""Let Ctrl-C and SIGTERM wait until a step is whole."""
+"""Let signals wait until a step is whole: Ctrl-C and SIGTERM end a run, SIGUSR1 only saves it.
+
+A batch system that will take the machine away sends one of them some seconds before.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_SAVING = signal.SIGUSR1
 
 
 class Interrupt:
-    """Whether a signal has arrived."""
+    """Whether a signal has arrived.
+
+    Attributes:
+        number: Of the signal that asks to stop, or None.
+        save: Whether a checkpoint is asked for.
+    """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.save = False
 
     def __bool__(self) -> bool:
         """Tell whether to stop."""
@@ -26,7 +36,10 @@ class Interrupt:
 
     def note(self, number: int, _frame: FrameType | None) -> None:
         """Remember a signal."""
-        self.number = number
+        if number == _SAVING:
+            self.save = True
+        else:
+            self.number = number
 
 
 @contextmanager
@@ -34,17 +47,17 @@ def deferred_interrupts() -> Iterator[Interrupt]:
     """Hold back SIGINT and SIGTERM while the body runs, and deliver them after it.
 
     The body looks at the interrupt between steps, saves, and leaves. Then the handlers of before
-    are back and get the signal, so the caller sees what it would have seen. Outside the main
-    thread, where Python allows no handlers, nothing is held back.
+    are back and get the signal, so the caller sees what it would have seen. SIGUSR1 is noted and
+    not delivered. Outside the main thread, where Python allows no handlers, nothing is held back.
 
     Yields:
-        True in a condition once a signal has arrived.
+        True in a condition once a signal that ends the run has arrived.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    before = {number: signal.signal(number, interrupt.note) for number in _SIGNALS}
+    before = {number: signal.signal(number, interrupt.note) for number in (*_STOPPING, _SAVING)}
     try:
         yield interrupt
     finally:

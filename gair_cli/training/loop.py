@@ -6,18 +6,19 @@ what an undisturbed one does; on the CPU, with the same number of threads, bit f
 
 from __future__ import annotations
 
-import math
-import resource
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch.profiler import record_function
+
 from gair_cli.data.prefetch import prefetch
 from gair_cli.errors import GairError
-from gair_cli.losses.contrastive import Bank, gair_loss
 from gair_cli.training.checkpoint import Checkpoints, LoopState
-from gair_cli.training.optim import clip_gradient, make_optimizer, set_learning_rate
-from gair_cli.training.schedule import learning_rate
+from gair_cli.training.gradients import Cut, Part
+from gair_cli.training.meter import Meter
+from gair_cli.training.objectives.base import StepInfo
 from gair_cli.training.validation import score, validate
 
 if TYPE_CHECKING:
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from gair_cli.data.batch import Batch
+    from gair_cli.data.batch import Batch, RawBatch
     from gair_cli.data.dataset import TrainingData
-    from gair_cli.models.gair import GairModel
     from gair_cli.training.config import Recipe
     from gair_cli.training.interrupts import Interrupt
     from gair_cli.training.journal import Journal
-    from gair_cli.training.steps import Steps
+    from gair_cli.training.learner import Learner, Update
+    from gair_cli.training.processes import Processes
+    from gair_cli.training.steps import StepRows, Steps
 
-    Coordinates = Callable[[int], Tensor | None]
+    Coordinates = Callable[[int, StepRows], Tensor | None]
 
 _SKIPPED_IN_A_ROW = 3
-_KIB_A_MIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class LoopInputs:
         checkpoints: Where to save.
         journal: Where to log.
         extra: What a checkpoint's `config.json` says about the training.
+        processes: Who shares the work.
     """
 
     data: TrainingData
@@ -66,166 +68,267 @@ class LoopInputs:
     checkpoints: Checkpoints
     journal: Journal
     extra: Mapping[str, Any]
+    processes: Processes
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a loader thread prepares for one step.
+
+    Attributes:
+        seen: The rows of the whole step.
+        cut: How they are cut into parts.
+        raw: This process's parts, each once for every view.
+        lonlat: (B, 2) float64 of the whole step.
+        bank: (K, 2) float64 further coordinates, or None.
+    """
+
+    seen: StepRows
+    cut: Cut
+    raw: tuple[tuple[RawBatch, ...], ...]
+    lonlat: Tensor
+    bank: Tensor | None
 
 
 class Loop:
-    """A model in training.
+    """A run in the making.
 
     Args:
-        model: On the device, in training mode.
-        inputs: What to work on.
+        learner: What learns.
+        inputs: What it works on.
         state: Where it stands.
-        optimizer_state: Of the checkpoint it starts from, or None.
+        meter: Counts time and work; None counts no FLOP.
     """
 
     def __init__(
         self,
-        model: GairModel,
+        learner: Learner,
         inputs: LoopInputs,
         *,
         state: LoopState | None = None,
-        optimizer_state: Mapping[str, Any] | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        self.model, self.inputs = model, inputs
+        self.learner, self.inputs = learner, inputs
         self.state = state or LoopState()
-        self.optimizer = make_optimizer(model, inputs.recipe)
-        if optimizer_state is not None:
-            self.optimizer.load_state_dict(dict(optimizer_state))
+        self.meter = meter or Meter(inputs.device)
+        self._saved_at = time.monotonic()
 
-    def run(self, interrupt: Interrupt, *, progress: Callable[[int], None] | None = None) -> None:
+    def run(
+        self,
+        interrupt: Interrupt,
+        *,
+        progress: Callable[[int], None] | None = None,
+        until: int | None = None,
+    ) -> None:
         """Train until the last step, or until the interrupt after a whole step; save either way.
 
         Args:
-            interrupt: True once a signal has arrived.
+            interrupt: True once a signal has arrived in this process.
             progress: Called with 1 after each step.
+            until: Stop after this step, without saving; None goes to the end of the recipe.
 
         Raises:
             GairError: If the loss stays not finite after going back to a checkpoint.
         """
-        batches = self._batches()
+        last = self.inputs.recipe.steps if until is None else until
+        works = self._works(last)
+        stopped = False
+        self._saved_at = time.monotonic()
+        self.meter.start()
         try:
-            while self.state.step < self.inputs.recipe.steps and not interrupt:
-                began = time.perf_counter()
-                batch = next(batches)
-                waited = time.perf_counter() - began
-                self._one_step(batch, began=began, waited=waited)
+            while self.state.step < last and not stopped:
+                with self.meter.waiting(), record_function("gair: wait for data"):
+                    work = next(works)
+                self._one_step(work)
                 if progress is not None:
                     progress(1)
+                stopped = self._heed(interrupt)
         finally:
-            batches.close()
-        if interrupt and self.state.step not in self.inputs.checkpoints.steps():
-            self._write_checkpoint()
+            works.close()
 
-    def _batches(self) -> Generator[Batch]:
-        recipe = self.inputs.recipe
+    def _works(self, last: int) -> Generator[Work]:
+        threads = self.inputs.recipe.loader_threads
+        return prefetch(self.prepare, range(self.state.step, last), threads=threads)
 
-        def make(step: int) -> Batch:
-            seen = self.inputs.steps.rows(step)
-            return self.inputs.data.batch(seen.rows, epoch=seen.epoch, augment=True)
+    def prepare(self, step: int) -> Work:
+        """Read what a step needs in this process; on any thread."""
+        inputs, processes = self.inputs, self.inputs.processes
+        seen = inputs.steps.rows(step)
+        bank = inputs.bank(step, seen)
+        cut = Cut.of(
+            len(seen.rows),
+            0 if bank is None else len(bank),
+            chunks=inputs.recipe.chunks,
+            processes=processes.count,
+        )
+        raw = tuple(
+            self._views(seen.part(*cut.span(number)))
+            for number in cut.own(processes.rank, processes.count)
+        )
+        lonlat = torch.from_numpy(inputs.data.lonlat(seen.rows, epoch=seen.epochs))
+        return Work(seen, cut, raw, lonlat, bank)
 
-        return prefetch(make, range(self.state.step, recipe.steps), threads=recipe.loader_threads)
+    def _views(self, seen: StepRows) -> tuple[RawBatch, ...]:
+        views = tuple(
+            self.inputs.data.raw_batch(seen.rows, epoch=seen.epochs, augment=True, view=view)
+            for view in range(self.learner.objective.views)
+        )
+        if self.inputs.device.startswith("cuda"):
+            return tuple(view.pin() for view in views)
+        return views
 
-    def _one_step(self, batch: Batch, *, began: float, waited: float) -> None:
+    def update(self, work: Work) -> Update:
+        """Make the present step's update of the weights."""
+        inputs, device = self.inputs, self.inputs.device
+        bank = None if work.bank is None else work.bank.to(device)
+        info = StepInfo(
+            step=self.state.step,
+            steps=inputs.recipe.steps,
+            rows=torch.from_numpy(work.seen.rows).to(device),
+            lonlat=work.lonlat.to(device),
+            bank=bank,
+        )
+        own = work.cut.own(inputs.processes.rank, inputs.processes.count)
+        spans = [slice(*work.cut.span(number, bank=True)) for number in own]
+        parts = [
+            self._part_maker(raw, None if bank is None else bank[span])
+            for span, raw in zip(spans, work.raw, strict=True)
+        ]
+        return self.learner.update(parts, work.cut, info)
+
+    def _part_maker(self, raw: tuple[RawBatch, ...], bank: Tensor | None) -> Callable[[], Part]:
+        def make() -> Part:
+            with record_function("gair: prepare pixels"):
+                device = self.inputs.device
+                views = tuple(self.inputs.data.finish(view.to(device)) for view in raw)
+            return Part(views, bank)
+
+        return make
+
+    def _one_step(self, work: Work) -> None:
         step, recipe = self.state.step, self.inputs.recipe
-        set_learning_rate(self.optimizer, learning_rate(step, recipe))
-        losses, norm = self._update(batch.to(self.inputs.device))
-        finite = norm is not None
-        self.state = replace(
-            self.state, step=step + 1, skipped=0 if finite else self.state.skipped + 1
-        )
-        if not finite:
-            self._skip(batch)
+        update = self.update(work)
+        skipped = 0 if update.finite else self.state.skipped + 1
+        self.state = replace(self.state, step=step + 1, skipped=skipped)
+        tiles = sum(0 if one[0].tiles is None else len(one[0].tiles) for one in work.raw)
+        photos = sum(0 if one[0].photos is None else len(one[0].photos) for one in work.raw)
+        self.meter.count(rows=len(work.seen.rows), tiles=tiles, photos=photos)
+        if not update.finite:
+            self._skip(work)
         elif (step + 1) % recipe.log_steps == 0 or step + 1 == recipe.steps or step == 0:
-            self._log(losses, norm, began=began, waited=waited, rows=len(batch))
+            self._log(update)
         if (step + 1) % recipe.checkpoint_steps == 0 or step + 1 == recipe.steps:
-            self._save()
+            with self.meter.pause():
+                self._validate_and_save()
 
-    def _update(self, batch: Batch) -> tuple[dict[str, float], float | None]:
-        """Make one step; the norm is None where it was skipped because it was not finite."""
-        buffers = {name: value.clone() for name, value in self.model.named_buffers()}
-        embeddings = self.model(batch)
-        losses = gair_loss(
-            embeddings, self.inputs.recipe.loss, lonlat=batch.lonlat, bank=self._bank()
-        )
-        self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        norm = clip_gradient(self.model, limit=self.inputs.recipe.clip_norm)
-        values = {name: float(value.detach()) for name, value in losses.items()}
-        values["temperature"] = 1 / float(embeddings.logit_scale.detach())
-        if math.isfinite(norm) and math.isfinite(values["total"]):
-            self.optimizer.step()
-            return values, norm
-        for name, value in self.model.named_buffers():  # running statistics may hold NaN now
-            value.copy_(buffers[name])
-        return values, None
+    def _heed(self, interrupt: Interrupt) -> bool:
+        """Save where a signal of any process or the clock asks for it; tell whether to stop."""
+        minutes = self.inputs.recipe.checkpoint_minutes
+        due = bool(minutes) and time.monotonic() - self._saved_at >= 60 * minutes
+        stop, save, due = self.inputs.processes.any(bool(interrupt), interrupt.save, due)
+        interrupt.save = False
+        if (stop or save or due) and self.state.step not in self.inputs.checkpoints.steps():
+            with self.meter.pause():
+                self._write_checkpoint()
+        if stop and not interrupt:
+            raise GairError(
+                f"another process was told to stop after step {self.state.step}",
+                hint="the same command goes on from the checkpoint",
+            )
+        return stop
 
-    def _bank(self) -> Bank | None:
-        coordinates = self.inputs.bank(self.state.step)
-        if coordinates is None or not self.model.has_location:
-            return None
-        lonlat = coordinates.to(self.inputs.device)
-        vectors = self.model.project(self.model.encode_location(lonlat), "location")
-        return Bank(vectors, lonlat)
-
-    def _skip(self, batch: Batch) -> None:
+    def _skip(self, work: Work) -> None:
         """Log a skipped step; after three in a row go back to a checkpoint once, then give up.
 
         Raises:
             GairError: The second time, or without a checkpoint to go back to.
         """
-        state, saved = self.state, self.inputs.checkpoints.steps()
-        self.inputs.journal.write("skipped", state.step, {"sample_ids": list(batch.sample_ids)})
+        state, inputs = self.state, self.inputs
+        if inputs.processes.first:
+            ids = inputs.data.ids(work.seen.rows)
+            inputs.journal.write("skipped", state.step, {"sample_ids": ids})
         if state.skipped < _SKIPPED_IN_A_ROW:
             return
+        saved = inputs.processes.from_first(inputs.checkpoints.steps)
         if state.rollbacks or not saved:
             raise GairError(
                 f"the loss was not finite in steps {state.step - state.skipped + 1} to "
                 f"{state.step}",
                 hint="lower recipe.lr; log.jsonl has the ids of the samples",
             )
-        model, optimizer, _ = self.inputs.checkpoints.load(saved[-1])
-        self.model.load_state_dict(model.state_dict())
-        self.optimizer.load_state_dict(optimizer)
+        self.learner.go_back(*inputs.checkpoints.load(saved[-1])[:2])
         self.state = replace(state, skipped=0, rollbacks=1)
 
-    def _log(
-        self,
-        losses: Mapping[str, float],
-        norm: float | None,
-        *,
-        began: float,
-        waited: float,
-        rows: int,
-    ) -> None:
-        seconds = max(time.perf_counter() - began, 1e-9)
-        named = {name: value for name, value in losses.items() if name != "temperature"}
-        memory_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    def _log(self, update: Update) -> None:
         values = {
-            "losses": named,
-            "temperature": losses["temperature"],
-            "gradient_norm": norm,
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "samples_per_s": round(rows / seconds, 1),
-            "waiting_share": round(waited / seconds, 3),
-            "peak_memory_mb": memory_kib // _KIB_A_MIB,
+            "losses": update.losses,
+            "temperature": update.temperature,
+            "gradient_norm": update.norms["total"],
+            "gradient_norms": {k: v for k, v in update.norms.items() if k != "total"},
+            "lr": self.learner.lr,
+            **self.meter.read(),
         }
-        self.inputs.journal.write("train", self.state.step, values)
+        if self.inputs.processes.first:
+            self.inputs.journal.write("train", self.state.step, values)
 
-    def _save(self) -> None:
+    def _validate_and_save(self) -> None:
         """Validate, log it, write a checkpoint, remove those that are not kept."""
-        state, inputs = self.state, self.inputs
-        figures = validate(self.model, self._validation_batch, inputs.validation)
-        found = score(figures)
+        state, inputs, learner = self.state, self.inputs, self.learner
+        with learner.weights_in_use():
+            if learner.objective.compares:
+                figures = validate(
+                    learner.model, self._validation_batch, inputs.validation,
+                    processes=inputs.processes,
+                )  # fmt: skip
+                found = score(figures)
+            else:
+                figures, found = self._held_out_loss()
         if found is not None:
-            inputs.journal.write("validation", state.step, {"figures": figures, "score": found})
+            if inputs.processes.first:
+                inputs.journal.write("validation", state.step, {"figures": figures, "score": found})
             if state.best_score is None or found > state.best_score:
                 self.state = replace(state, best_score=found, best_step=state.step)
         self._write_checkpoint()
 
+    def _held_out_loss(self) -> tuple[dict[str, dict[str, float]], float | None]:
+        """Return the objective's loss on the held-out rows, for one that compares no modalities."""
+        rows = self.inputs.validation[: self.inputs.recipe.batch_size]
+        if len(rows) < 2:  # noqa: PLR2004 - one alone has nothing to differ from
+            return {}, None
+        objective, model, data = self.learner.objective, self.learner.model, self.inputs.data
+        views = tuple(
+            data.finish(
+                data.raw_batch(rows, epoch=0, augment=True, view=view).to(self.inputs.device)
+            )
+            for view in range(objective.views)
+        )
+        model.eval()
+        objective.eval()
+        with torch.no_grad():
+            features = objective.encode(model, views, bank=None, step=0)
+            lonlat = views[0].lonlat
+            places = torch.from_numpy(rows).to(lonlat.device)
+            losses = objective.loss(model, features, StepInfo(0, 1, places, lonlat))
+        model.train()
+        objective.train()
+        value = float(losses["total"])
+        return {"held out": {"loss": value}}, -value
+
     def _write_checkpoint(self) -> None:
         inputs = self.inputs
-        inputs.checkpoints.save(self.model, self.optimizer, self.state, extra=inputs.extra)
-        inputs.checkpoints.keep(inputs.recipe.keep_checkpoints, best=self.state.best_step)
+        self._saved_at = time.monotonic()
+        snapshot = self.learner.snapshot()
+
+        def write() -> None:
+            inputs.checkpoints.save(self.learner.model, snapshot, self.state, extra=inputs.extra)
+            recipe = inputs.recipe
+            inputs.checkpoints.keep(
+                recipe.keep_checkpoints, best=self.state.best_step, every=recipe.keep_every
+            )
+
+        inputs.processes.from_first(write)
 
     def _validation_batch(self, rows: NDArray[np.int64]) -> Batch:
-        return self.inputs.data.batch(rows, epoch=0).to(self.inputs.device)
+        return self.inputs.data.finish(
+            self.inputs.data.raw_batch(rows, epoch=0).to(self.inputs.device)
+        )

@@ -15,10 +15,15 @@ from gair_cli.models.config import model_config
 from gair_cli.models.gair import new_model
 from gair_cli.models.starts import apply_start
 from gair_cli.training.checkpoint import Checkpoints
+from gair_cli.training.flops import count_flops
 from gair_cli.training.freezing import freeze
 from gair_cli.training.inputs import DataInputs, band_statistics, data_inputs, towers_of
 from gair_cli.training.interrupts import deferred_interrupts
+from gair_cli.training.learner import Learner
 from gair_cli.training.loop import Loop, LoopInputs
+from gair_cli.training.meter import Meter
+from gair_cli.training.objectives.make import make_objective
+from gair_cli.training.processes import joined_processes
 from gair_cli.training.report import draw_curve
 from gair_cli.training.run_folder import RunFolder, open_run, write_config
 
@@ -26,8 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from gair_cli.models.config import ModelConfig
     from gair_cli.models.gair import GairModel
     from gair_cli.training.config import Recipe
+    from gair_cli.training.processes import Processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +96,12 @@ def pretrain(
         GairError: If the loss stays not finite.
     """
     began = time.monotonic()
-    with ShardReader(train) as reader:
-        config = model_config(model, bands=band_statistics(reader), towers=towers_of(reader))
-        tables = {"model": config.to_dict(), "recipe": recipe.to_table()}
-        data = fingerprint(train)
+    with (
+        joined_processes(device, timeout_s=recipe.timeout_s) as processes,
+        ShardReader(train) as reader,
+    ):
+        config = _config(reader, model, recipe)
+        data = processes.from_first(lambda: fingerprint(train))
         plan = {"command": "pretrain", "data": data, "model": config.to_dict(),
                 "recipe": recipe.plan()}  # fmt: skip
         inputs = data_inputs(reader, config, recipe)
@@ -100,16 +109,24 @@ def pretrain(
         if overwrite or not Checkpoints(run / "checkpoints").steps():
             apply_start(fresh, recipe.start)  # a run that goes on has its weights already
         freeze(fresh, recipe)
-        folder = open_run(run, plan, overwrite=overwrite)
+        make_objective(fresh, recipe, n_rows=len(reader))
+        folder = processes.from_first(lambda: open_run(run, plan, overwrite=overwrite))
         if folder.status == "finished":
             return _finished(folder)
-        write_config(run / "config.toml", tables)
-        loop, start = _loop(folder, inputs, fresh, device=device, data=data)
+        loop, start = _loop(folder, inputs, fresh, processes, device=device, data=data)
+        tables = {"model": config.to_dict(), "recipe": recipe.to_table()}
+        processes.from_first(lambda: write_config(run / "config.toml", tables))
         if progress is not None and start:
             progress(start)
         with deterministic(device), deferred_interrupts() as interrupt:
             loop.run(interrupt, progress=progress)
-    return _report(folder, loop, start=start, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        return processes.from_first(lambda: _report(folder, loop, start=start, seconds=seconds))
+
+
+def _config(reader: ShardReader, model: Mapping[str, Any], recipe: Recipe) -> ModelConfig:
+    towers = towers_of(reader, recipe)
+    return model_config(model, bands=band_statistics(reader), towers=towers)
 
 
 def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[str]:
@@ -119,20 +136,32 @@ def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[s
         Lines for people: rows, parameters, epochs.
     """
     with ShardReader(train) as reader:
-        config = model_config(model, bands=band_statistics(reader), towers=towers_of(reader))
+        config = _config(reader, model, recipe)
         inputs = data_inputs(reader, config, recipe)
-    rows = sum(len(kind) for kind in inputs.steps.kinds)
-    numbers = sum(value.numel() for value in new_model(config, seed=recipe.seed).parameters())
+        fresh = new_model(config, seed=recipe.seed)
+        apply_start(fresh, recipe.start)
+        freeze(fresh, recipe)
+        objective = make_objective(fresh, recipe, n_rows=len(reader))
+    numbers = sum(value.numel() for value in fresh.parameters())
+    more = sum(value.numel() for value in objective.parameters())
     epochs = recipe.steps / inputs.steps.steps_per_epoch
+    extra = f", {more:,} more of the objective" if more else ""
     return [
-        f"{rows} training rows, {len(inputs.validation)} to validate on",
-        f"towers {', '.join(config.towers)}; {numbers:,} parameters",
+        f"{inputs.steps.n_rows} training rows, {len(inputs.validation)} to validate on",
+        f"towers {', '.join(config.towers)}; {numbers:,} parameters{extra}",
+        f"shuffle {recipe.shuffle}, mixed {inputs.steps.displacement():.2f} of a random order",
         f"{recipe.steps} steps of {recipe.batch_size} are {epochs:.1f} epochs; nothing written",
     ]
 
 
 def _loop(
-    folder: RunFolder, inputs: DataInputs, fresh: GairModel, *, device: str, data: str
+    folder: RunFolder,
+    inputs: DataInputs,
+    fresh: GairModel,
+    processes: Processes,
+    *,
+    device: str,
+    data: str,
 ) -> tuple[Loop, int]:
     """Return the loop, of a fresh model or the last checkpoint, and the step it starts from."""
     recipe = inputs.recipe
@@ -146,16 +175,20 @@ def _loop(
         checkpoints=folder.checkpoints,
         journal=folder.journal,
         extra={"data_fingerprint": data, "recipe": recipe.plan()},
+        processes=processes,
     )
-    if folder.status == "new":
-        folder.journal.cut(0)
-        return Loop(_on(fresh, device), loop_inputs), 0
-    last = folder.checkpoints.steps()[-1]
-    folder.journal.cut(last)
-    model, optimizer, state = folder.checkpoints.load(last)
+    last = 0 if folder.status == "new" else folder.checkpoints.steps()[-1]
+    processes.from_first(lambda: folder.journal.cut(last))
+    model, snapshot, state = (fresh, None, None) if not last else folder.checkpoints.load(last)
     freeze(model, recipe)
-    loop = Loop(_on(model, device), loop_inputs, state=state, optimizer_state=optimizer)
-    return loop, last
+    objective = make_objective(model, recipe, n_rows=len(inputs.data.reader))
+    model = _on(model, device)
+    objective = objective.to(device=device)
+    meter = Meter(device, count_flops(model), processes=processes.count)
+    learner = Learner(model, objective, recipe, processes)
+    if snapshot is not None:
+        learner.restore(snapshot)
+    return Loop(learner, loop_inputs, state=state, meter=meter), last
 
 
 def _on(model: GairModel, device: str) -> GairModel:

@@ -1,4 +1,4 @@
-"""The learning rate of each step: a linear rise, then half a cosine. A pure function."""
+"""The learning rate of each step: a linear rise, then one of four ways down. A pure function."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _RISE_AT_MOST = 5
 """A short trial run rises for a fifth of its steps, not for all of them."""
+_FALL = 0.2
+"""Share of the steps after the rise in which `wsd` falls (warm-up, stable, decay)."""
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -18,14 +20,26 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 
     Args:
         step: From 0 to `recipe.steps - 1`.
-        recipe: Highest rate, rise, end.
+        recipe: Highest rate, rise, schedule, end.
 
     Returns:
-        `lr / rise` at step 0, `lr` when the rise ends, near `lr * final_lr` at the end.
+        `lr / rise` at step 0, `lr` when the rise ends, near `lr * final_lr` at the end, or `lr`
+        where the schedule is constant.
     """
     rise = min(recipe.warmup_steps, recipe.steps // _RISE_AT_MOST)
     if step < rise:
         return recipe.lr * (step + 1) / rise
     share = min(1.0, (step - rise) / max(1, recipe.steps - rise))
-    cosine = (1 + math.cos(math.pi * share)) / 2
-    return recipe.lr * (recipe.final_lr + (1 - recipe.final_lr) * cosine)
+    height = _height(share, recipe.schedule)
+    return recipe.lr * (recipe.final_lr + (1 - recipe.final_lr) * height)
+
+
+def _height(share: float, schedule: str) -> float:
+    """Return how much of the rate's range is left, 1 at the start."""
+    if schedule == "constant":
+        return 1.0
+    if schedule == "linear":
+        return 1.0 - share
+    if schedule == "wsd":
+        return min(1.0, (1.0 - share) / _FALL)
+    return (1 + math.cos(math.pi * share)) / 2

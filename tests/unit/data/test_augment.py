@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from gair_cli.data.augment import Augment, change_photos, displace, draws, turn_tiles
+from gair_cli.data.augment import (
+    Augment,
+    change_bands,
+    change_photos,
+    crop,
+    displace,
+    draws,
+    turn_places,
+    turn_tiles,
+)
 from gair_cli.errors import UsageError
 
 FLIPS = [(x, y, s) for x in (0.0, 0.9) for y in (0.0, 0.9) for s in (0.0, 0.9)]
@@ -22,7 +31,8 @@ def test_a_turned_tile_has_the_same_pixel_under_the_turned_position(numbers):
     tile_of = torch.tensor([0, 1, 1])
     sizes = torch.tensor([[960.0, 480.0], [700.0, 700.0]])
     both = torch.tensor([numbers, numbers[::-1]])
-    turned, moved, turned_sizes = turn_tiles(rs, xy, tile_of, size_m=sizes, numbers=both)
+    turned = turn_tiles(rs, numbers=both)
+    moved, turned_sizes = turn_places(xy, tile_of, sizes, numbers=both)
     swapped = [480.0, 960.0] if numbers[2] else [960.0, 480.0]
     assert turned_sizes[0].tolist() == swapped
     for before, after, tile in zip(xy, moved, tile_of, strict=True):
@@ -31,10 +41,7 @@ def test_a_turned_tile_has_the_same_pixel_under_the_turned_position(numbers):
 
 def test_the_eight_orientations_are_different():
     rs = torch.arange(36.0).reshape(1, 1, 6, 6)
-    xy, tile_of, size_m = torch.zeros(1, 2), torch.tensor([0]), torch.ones(1, 2)
-    turned = [
-        turn_tiles(rs, xy, tile_of, size_m=size_m, numbers=torch.tensor([one]))[0] for one in FLIPS
-    ]
+    turned = [turn_tiles(rs, numbers=torch.tensor([one])) for one in FLIPS]
     assert len({tuple(one.flatten().tolist()) for one in turned}) == 8
 
 
@@ -104,3 +111,24 @@ def test_a_photo_with_an_accuracy_of_its_own_keeps_it_and_its_place():
 def test_negative_radii_are_refused():
     with pytest.raises(UsageError, match="radii_m"):
         Augment(radii_m=(10.0, -1.0))
+
+
+def test_each_band_is_changed_by_itself_within_its_bounds():
+    rs = torch.ones(1, 3, 2, 2)
+    numbers = torch.tensor([[0.0, 0.5, 1.0, 0.5, 0.5, 1.0]], dtype=torch.float64)
+    changed = change_bands(rs, most=0.2, numbers=numbers)[0, :, 0, 0]
+    assert changed.tolist() == pytest.approx([0.8, 1.0, 1.2 + 0.2])
+
+
+def test_a_crop_of_everything_is_the_picture_and_a_corner_is_the_corner():
+    picture = torch.arange(64.0).reshape(1, 1, 8, 8)
+    whole = crop(picture, keep=1.0, size=(8, 8), numbers=torch.rand(1, 4))
+    torch.testing.assert_close(whole, picture, atol=1e-4, rtol=0)
+    corner = crop(picture, keep=0.5, size=(4, 4), numbers=torch.tensor([[0.0, 0.0, 1.0, 0.0]]))
+    torch.testing.assert_close(corner, picture[:, :, 4:, :4], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [{"crop": 0.0}, {"bands": 1.0}, {"crop_tiles": 1.5}])
+def test_changes_out_of_range_are_refused(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Augment(**wrong)

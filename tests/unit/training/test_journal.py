@@ -4,13 +4,14 @@ import json
 import math
 
 import pytest
+import torch
 
 from gair_cli.errors import InputError, OutputExistsError, UsageError
 from gair_cli.models.weights import load_model, resolve_model
-from gair_cli.training.checkpoint import Checkpoints, LoopState
+from gair_cli.training.checkpoint import Checkpoints, LoopState, Snapshot
 from gair_cli.training.config import Recipe
 from gair_cli.training.journal import Journal
-from gair_cli.training.optim import make_optimizer
+from gair_cli.training.optim import make_optimizer, optimizer_state
 from gair_cli.training.run_folder import open_run, write_config
 from gair_cli.training.settings import read_settings
 
@@ -31,7 +32,9 @@ def test_log_is_cut_back_to_a_step_and_forgets_a_half_line(tmp_path):
 @pytest.fixture
 def trained(tiny_model):
     model = load_model(tiny_model).train()
-    return model, make_optimizer(model, Recipe())
+    optimizer = make_optimizer(model, recipe=Recipe())
+    state = optimizer_state(optimizer, model.named_parameters())
+    return model, Snapshot(None, None, state, {"memory": torch.arange(3.0)})
 
 
 def test_checkpoint_comes_back_as_it_was_and_the_best_is_linked(tmp_path, trained):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from gair_cli.errors import DataError, GairError, InputError, OutputExistsError
 from gair_cli.models.weights import load_model
-from gair_cli.training import loop as loop_module
+from gair_cli.training.objectives import contrastive as loss_module
 from gair_cli.training.config import Recipe
 from gair_cli.training.journal import Journal
 from gair_cli.training.pretrain import pretrain
@@ -157,19 +157,19 @@ def broken_loss(bad_steps):
     calls = iter(range(10**6))
 
     def loss(*arguments, **named):
-        found = loop_module_loss(*arguments, **named)
+        found = whole_loss(*arguments, **named)
         if next(calls) in bad_steps:
             found = {**found, "total": found["total"] * torch.nan}
         return found
 
-    loop_module_loss = loop_module.gair_loss
+    whole_loss = loss_module.gair_loss
     return loss
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_its_samples_are_named(
     photo_shards, small_model, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop_module, "gair_loss", broken_loss({3}))
+    monkeypatch.setattr(loss_module, "gair_loss", broken_loss({3}))
     report = pretrain(photo_shards, tmp_path / "run", model=small_model, recipe=recipe())
     assert report.steps == 9
     (skipped,) = Journal(tmp_path / "run" / "log.jsonl").read("skipped")
@@ -181,9 +181,9 @@ def test_a_step_that_is_not_finite_is_skipped_and_its_samples_are_named(
 def test_three_bad_steps_in_a_row_go_back_once_and_then_stop(
     photo_shards, small_model, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop_module, "gair_loss", broken_loss({2, 3, 4}))
+    monkeypatch.setattr(loss_module, "gair_loss", broken_loss({2, 3, 4}))
     pretrain(photo_shards, tmp_path / "once", model=small_model, recipe=recipe())
-    monkeypatch.setattr(loop_module, "gair_loss", broken_loss({2, 3, 4, 5, 6, 7}))
+    monkeypatch.setattr(loss_module, "gair_loss", broken_loss({2, 3, 4, 5, 6, 7}))
     with pytest.raises(GairError, match="not finite in steps 6 to 8"):
         pretrain(photo_shards, tmp_path / "twice", model=small_model, recipe=recipe())
 

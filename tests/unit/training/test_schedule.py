@@ -29,7 +29,7 @@ def test_a_short_run_rises_for_a_fifth_of_its_steps():
 def test_norms_biases_and_temperature_do_not_decay():
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
     model.register_parameter("logit_scale", nn.Parameter(torch.tensor(2.0)))
-    optimizer = make_optimizer(model, Recipe(weight_decay=0.5))
+    optimizer = make_optimizer(model, recipe=Recipe(weight_decay=0.5))
     decay, plain = optimizer.param_groups
     assert [tuple(value.shape) for value in decay["params"]] == [(4, 3)]
     assert sorted(tuple(value.shape) for value in plain["params"]) == [(), (4,), (4,), (4,)]

@@ -16,7 +16,7 @@ def test_an_epoch_visits_all_kinds_and_never_mixes_them():
     steps = Steps.of(rows, kind_of, recipe=Recipe(batch_size=10))
     assert steps.steps_per_epoch == 10
     seen = [steps.rows(step) for step in range(10, 20)]
-    assert {one.epoch for one in seen} == {1}
+    assert {epoch for one in seen for epoch in one.epochs.tolist()} == {1}
     assert all(len(set(kind_of[one.rows])) == 1 for one in seen)
     assert sorted(np.concatenate([one.rows for one in seen])) == rows.tolist()
     kinds = [int(kind_of[one.rows[0]]) for one in seen]
@@ -45,8 +45,8 @@ def test_queue_holds_the_steps_before_nearest_first():
     queue = queued_rows(steps, 6, size=20)
     assert [len(one.rows) for one in queue] == [8, 8, 4]
     assert queue[0].rows.tolist() == steps.rows(5).rows.tolist()
-    assert queue[1].epoch == 0
-    assert queue[0].epoch == 1
+    assert queue[1].epochs.tolist() == [0] * 8
+    assert queue[0].epochs.tolist() == [1] * 8
 
 
 def test_cells_are_numbered_with_their_neighbours():

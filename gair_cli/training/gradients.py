@@ -1,0 +1,366 @@
+"""Gradients of one step: encode in parts, one loss of the whole batch, back through each part.
+
+The loss sees the embeddings of all parts and processes at once (GradCache, arXiv 2101.06983), so
+1 process, 2 processes and a batch in parts give the same loss and the same gradient. Gradients of
+parts are added in the order of a binary tree, within a process and across processes: with the same
+number of parts the sum is the same, bit for bit on a CPU, on 1, 2, 4... processes.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
+
+from gair_cli.errors import DataError
+from gair_cli.training.objectives.base import BANK
+from gair_cli.training.processes import tree_sum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from torch import Tensor
+    from torch.futures import Future
+
+    from gair_cli.data.batch import Batch
+    from gair_cli.models.gair import GairModel
+    from gair_cli.training.objectives.base import Objective, StepInfo
+    from gair_cli.training.processes import Processes
+
+TOWERS: Final = ("rs", "sv")
+"""What FSDP shards; all else is small."""
+_OLD_NAME: Final = "broadcast_buffers"
+"""Before torch 2.14 or so. Statistics of batch norms are brought together here, see below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one part of a step encodes.
+
+    Attributes:
+        views: Its rows, once for each view of the objective.
+        bank: Its share of the further coordinates (k, 2), or None.
+    """
+
+    views: tuple[Batch, ...]
+    bank: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How B rows and K further coordinates are cut into parts, and dealt to processes.
+
+    Attributes:
+        parts: Number of parts, a multiple of the number of processes.
+        rows: Rows of each part.
+        bank: Coordinates of each part.
+    """
+
+    parts: int
+    rows: tuple[int, ...]
+    bank: tuple[int, ...]
+
+    @classmethod
+    def of(cls, rows: int, bank: int, *, chunks: int, processes: int) -> Cut:
+        """Cut a batch.
+
+        Args:
+            rows: B.
+            bank: K.
+            chunks: Parts wanted; rounded up to a multiple of the processes.
+            processes: How many share them.
+
+        Raises:
+            DataError: If a process would get no row.
+        """
+        if rows < processes:
+            raise DataError(
+                f"a step of {rows} rows cannot be shared by {processes} processes",
+                hint="use fewer processes",
+            )
+        wanted = -(-min(chunks, rows) // processes) * processes
+        parts = wanted if wanted <= rows else processes
+        return cls(parts, _even(rows, parts), _even(bank, parts))
+
+    def own(self, rank: int, processes: int) -> range:
+        """Return the parts of a process."""
+        each = self.parts // processes
+        return range(rank * each, (rank + 1) * each)
+
+    def span(self, part: int, *, bank: bool = False) -> tuple[int, int]:
+        """Return the first row of a part and the one behind its last."""
+        sizes = self.bank if bank else self.rows
+        return sum(sizes[:part]), sum(sizes[: part + 1])
+
+
+def _even(count: int, parts: int) -> tuple[int, ...]:
+    return tuple(len(one) for one in np.array_split(np.arange(count), parts))
+
+
+class Encoder(nn.Module):
+    """Model and objective as one module, whose forward gives the features of a part."""
+
+    def __init__(self, model: GairModel, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, part: Part, step: int) -> dict[str, Tensor]:
+        """Return features by name."""
+        return self.objective.encode(self.model, part.views, bank=part.bank, step=step)
+
+
+class Gradients:
+    """Computes the gradient of a step in every process.
+
+    Args:
+        model: On its device.
+        objective: On the same.
+        processes: Who shares the work.
+        grad_cache: Encode parts twice instead of keeping their graphs.
+        sharded: Whether the towers are FSDP's already.
+    """
+
+    def __init__(
+        self,
+        model: GairModel,
+        objective: Objective,
+        processes: Processes,
+        *,
+        grad_cache: bool = False,
+        sharded: bool = False,
+    ) -> None:
+        self.model, self.objective, self.processes = model, objective, processes
+        self._grad_cache = grad_cache
+        self._encoder = Encoder(model, objective)
+        learnt = [one for one in self._encoder.parameters() if one.requires_grad]
+        self._alone = [one for one in learnt if not _is_sharded(one)]
+        self._shards = [one for one in learnt if _is_sharded(one)]
+        self._together: nn.Module = self._encoder
+        self._sharded = sharded  # FSDP reduces what it shards; the rest is added up by hand
+        if processes.count > 1 and not sharded:
+            named = signature(DistributedDataParallel).parameters
+            sync = "forward_sync_buffers" if "forward_sync_buffers" in named else _OLD_NAME
+            ddp = DistributedDataParallel(
+                self._encoder, find_unused_parameters=True, **{sync: False}
+            )
+            # without annotations, which DDP would compare with its own
+            ddp.register_comm_hook(processes, lambda state, bucket: _sum_bucket(state, bucket))
+            self._together = ddp
+
+    def compute(self, parts: Sequence[Callable[[], Part]], cut: Cut, info: StepInfo) -> Losses:
+        """Put the gradient of a step into the parameters.
+
+        Args:
+            parts: This process's parts, in order, each made when it is needed.
+            cut: Of the whole step.
+            info: About the whole step.
+
+        Returns:
+            The losses of the whole batch, equal in every process.
+        """
+        self._encoder.zero_grad(set_to_none=True)
+        keep = not self._grad_cache or len(parts) == 1
+        through_ddp = len(parts) == 1
+        encode = self._together if through_ddp else self._encoder
+        statistics = _Statistics(self._encoder)
+        made: list[dict[str, Tensor]] = []
+        with record_function("gair: encode"):
+            for part in parts:
+                with torch.set_grad_enabled(keep), statistics.of_part():
+                    made.append(encode(part(), info.step))
+        with record_function("gair: loss"):
+            losses, gradients, scalars = self._loss(made, cut, info)
+        own = cut.own(self.processes.rank, self.processes.count)
+        tree = _Tree([] if self._sharded else self._alone)
+        with record_function("gair: backward"):
+            for number, part in enumerate(parts):
+                if keep:
+                    found, made[number] = made[number], {}
+                else:
+                    found = self._encoder(part(), info.step)
+                outputs = {name: value for name, value in found.items() if value.requires_grad}
+                spans = [cut.span(own[number], bank=name == BANK) for name in outputs]
+                torch.autograd.backward(
+                    list(outputs.values()),
+                    [gradients[name][slice(*span)]
+                     for name, span in zip(outputs, spans, strict=True)],
+                )  # fmt: skip
+                if len(parts) > 1:
+                    tree.add()
+            if len(parts) > 1:
+                tree.finish()
+            if self.processes.count > 1 and (self._sharded or not through_ddp):
+                self._add_up()
+            for one in self._shards:
+                if one.grad is not None:
+                    one.grad.mul_(self.processes.count)  # FSDP made it a mean over processes
+        statistics.settle(self.processes, cut.parts)
+        for parameter, gradient in scalars:
+            parameter.grad = gradient
+        return losses
+
+    def _loss(
+        self, made: Sequence[Mapping[str, Tensor]], cut: Cut, info: StepInfo
+    ) -> tuple[Losses, dict[str, Tensor], list[tuple[nn.Parameter, Tensor]]]:
+        """Return losses, the gradient of every feature, and of what the loss uses directly."""
+        whole = {}
+        for name in made[0]:
+            own = torch.cat([one[name].detach() for one in made])
+            sizes = cut.bank if name == BANK else cut.rows
+            of_ranks = [
+                sum(sizes[number] for number in cut.own(rank, self.processes.count))
+                for rank in range(self.processes.count)
+            ]
+            whole[name] = self.processes.gather(own, of_ranks).requires_grad_()
+        with torch.enable_grad():
+            losses = self.objective.loss(self.model, whole, info)
+            asked = self.objective.loss_parameters(self.model)
+            learnt = [one for one in asked if one.requires_grad]
+            wanted = [*whole.values(), *learnt]
+            found = torch.autograd.grad(losses["total"], wanted, allow_unused=True)
+        gradients = {
+            name: torch.zeros_like(value) if gradient is None else gradient
+            for (name, value), gradient in zip(whole.items(), found, strict=False)
+        }
+        scalars = [
+            (parameter, gradient)
+            for parameter, gradient in zip(learnt, found[len(whole) :], strict=True)
+            if gradient is not None
+        ]
+        return {name: value.detach() for name, value in losses.items()}, gradients, scalars
+
+    def _add_up(self) -> None:
+        """Add the gradients of all processes; a part that no process used stays without."""
+        used = self.processes.any(*(one.grad is not None for one in self._alone))
+        tensors = []
+        for parameter, is_used in zip(self._alone, used, strict=True):
+            if not is_used:
+                continue
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            tensors.append(parameter.grad)
+        self.processes.add_up(tensors)
+
+
+Losses = dict[str, "Tensor"]
+
+
+class _Statistics:
+    """Running statistics of batch norms: each part moves them from where the step began.
+
+    They end as the mean over all parts, so they depend on the parts, not on the processes.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._buffers = [
+            buffer
+            for norm in module.modules()
+            if isinstance(norm, nn.modules.batchnorm._NormBase)  # noqa: SLF001 - all of its kinds
+            for buffer in (norm.running_mean, norm.running_var)
+            if buffer is not None and norm.training
+        ]
+        self._start = [buffer.clone() for buffer in self._buffers]
+        self._parts: list[list[Tensor]] = []
+
+    @contextmanager
+    def of_part(self) -> Iterator[None]:
+        """Let the body move the statistics from their start, and note where to."""
+        _copy(self._start, self._buffers)
+        yield
+        if self._buffers:
+            self._parts.append([buffer.clone() for buffer in self._buffers])
+
+    def settle(self, processes: Processes, parts: int) -> None:
+        """Set the statistics to their mean over all parts of all processes."""
+        if not self._buffers:
+            return
+        totals = [tree_sum(one) for one in zip(*self._parts, strict=True)]
+        processes.add_up(totals)
+        _copy([total / parts for total in totals], self._buffers)
+
+
+def _copy(values: Iterable[Tensor], into: Iterable[Tensor]) -> None:
+    for value, target in zip(values, into, strict=True):
+        target.copy_(value)
+
+
+class _Tree:
+    """Adds up gradients of parts like a binary counter: neighbours first."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        self._parameters = list(parameters)
+        self._waiting: list[tuple[int, list[Tensor | None]]] = []
+
+    def add(self) -> None:
+        """Take the present gradients away and add them to what has as many parts."""
+        level, gradients = 0, [one.grad for one in self._parameters]
+        for one in self._parameters:
+            one.grad = None
+        while self._waiting and self._waiting[-1][0] == level:
+            _, before = self._waiting.pop()
+            gradients = [_plus(a, b) for a, b in zip(before, gradients, strict=True)]
+            level += 1
+        self._waiting.append((level, gradients))
+
+    def finish(self) -> None:
+        """Put the sum of all parts into the parameters."""
+        while len(self._waiting) > 1:
+            (_, last), (level, before) = self._waiting.pop(), self._waiting.pop()
+            joined = [_plus(a, b) for a, b in zip(before, last, strict=True)]
+            self._waiting.append((level, joined))
+        for parameter, gradient in zip(self._parameters, self._waiting[0][1], strict=True):
+            parameter.grad = gradient
+
+
+def _plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a.add_(b)
+
+
+def _sum_bucket(processes: Processes, bucket: Any) -> Future[Tensor]:
+    """Return the sum of a DDP bucket over all processes, instead of its mean."""
+    buffer = bucket.buffer()
+    if buffer.device.type != "cpu":
+        work = torch.distributed.all_reduce(buffer, async_op=True)
+        return work.get_future().then(lambda done: done.value()[0])
+    parts = [torch.empty_like(buffer) for _ in range(processes.count)]
+    work = torch.distributed.all_gather(parts, buffer, async_op=True)
+    return work.get_future().then(lambda _: tree_sum(parts))
+
+
+def _is_sharded(parameter: nn.Parameter) -> bool:
+    return hasattr(parameter, "full_tensor")
+
+
+def shard_towers(model: GairModel) -> None:
+    """Shard the satellite and the photo tower over all processes (FSDP2), block by block."""
+    from torch.distributed.fsdp import fully_shard  # noqa: PLC0415 - only where it is used
+
+    for name in TOWERS:
+        tower = getattr(model, name)
+        if tower is None:
+            continue
+        for module in tower.modules():
+            if isinstance(module, nn.ModuleList) or _is_stack(module):
+                for block in module.children():
+                    fully_shard(block)
+        fully_shard(tower)
+
+
+def _is_stack(module: nn.Module) -> bool:
+    """Tell whether a module is a row of equal blocks, as timm's `blocks` are."""
+    children = list(module.children())
+    return (
+        isinstance(module, nn.Sequential)
+        and len(children) > 1
+        and len({type(child) for child in children}) == 1
+        and any(True for _ in children[0].children())
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from gair_cli.training.config import Recipe
     from gair_cli.training.pretrain import RunReport
 
 
@@ -25,35 +26,65 @@ if TYPE_CHECKING:
 @options.device_option
 @options.jobs_option
 @options.overwrite_option
+@click.option(
+    "--profile", "profile_steps", type=click.IntRange(min=1), metavar="STEPS", default=None,
+    help="Record where the time of some steps goes, into OUTPUT/profile.",
+)  # fmt: skip
+@click.option(
+    "--find-batch", is_flag=True,
+    help="Time doubling batch sizes and name the best; nothing is written.",
+)  # fmt: skip
+@click.option(
+    "--log-to", "trackers", type=click.Choice(["tensorboard", "wandb", "trackio"]), multiple=True,
+    help="Send losses and validation there, too; may be repeated.",
+)  # fmt: skip
 @options.dry_run_option
 @options.quiet_option
-def command(train: Path, output: Path, jobs: int | None, dry_run: bool, **given: Any) -> None:  # noqa: FBT001 - click hands options over by name
+def command(output: Path, jobs: int | None, **given: Any) -> None:
     """Train a model on the shards in TRAIN, or go on where the same command stopped.
 
     \b
     Examples:
       gair pretrain train -o run --preset tiny
       gair pretrain train -o run --set recipe.steps=300 --set model.query=bilinear
+      gair pretrain train -o run --preset base --find-batch
+      torchrun --nproc-per-node 8 -m gair_cli pretrain train -o run --preset base
 
     Tiles alone make a model of satellite and location, photos alone one of street view and
     location. The same seed, settings and number of threads (-j) give the same weights on a CPU,
-    also after a kill.
+    also after a kill. SIGUSR1 writes a checkpoint, Ctrl-C and SIGTERM write one and stop.
     """  # noqa: D301 - click's marker of text to leave as it is
     import torch
 
-    from gair_cli.commands.streams import progress, say
     from gair_cli.embedding.towers import pick_device
-    from gair_cli.training.pretrain import pretrain
+    from gair_cli.training.processes import device_of_process
     from gair_cli.training.settings import read_settings
 
     if jobs is not None:
         torch.set_num_threads(jobs)
+    train = given["train"]
     model, recipe = read_settings(given["preset"], given["config"], given["settings"])
-    device = pick_device(given["device"])
-    if dry_run:
+    device = device_of_process(pick_device(given["device"]))
+    if given["dry_run"]:
         _dry_run(train, model, recipe)
-        return
-    with _replaced_named(output), progress(recipe.steps, "pretrain", unit="steps") as advance:
+    elif given["find_batch"]:
+        _find_batch(train, model, recipe, device=device)
+    else:
+        _train(train, output, model, recipe, device=device, given=given)
+
+
+def _train(
+    train: Path, output: Path, model: dict[str, Any], recipe: Recipe, *, device: str,
+    given: dict[str, Any],
+) -> None:  # fmt: skip
+    """Train, and say what came of it; only the first process speaks."""
+    from gair_cli.commands.streams import progress, say
+    from gair_cli.training.pretrain import pretrain
+    from gair_cli.training.processes import started_processes
+
+    first = started_processes()[0] == 0
+    shown = progress(recipe.steps, "pretrain", unit="steps") if first else nullcontext(None)
+    with _replaced_named(output), shown as advance:
         report = pretrain(
             train,
             output,
@@ -62,12 +93,35 @@ def command(train: Path, output: Path, jobs: int | None, dry_run: bool, **given:
             overwrite=given["overwrite"],
             device=device,
             progress=advance,
+            profile_steps=given["profile_steps"] or 0,
+            trackers=given["trackers"],
         )
+    if not first:
+        return
     if report.status == "finished":
         say(f"nothing to do: {output} is finished ({report.steps} steps)")
         return
     _write_manifest(output, report, seed=recipe.seed, device=device)
     _finish(report, output)
+    profiled = output / "profile" / "table.txt"
+    if given["profile_steps"] and profiled.exists():
+        say(profiled.read_text(encoding="utf-8").rstrip())
+        say(f"wrote {profiled.parent}; chrome://tracing and Perfetto show trace.json")
+
+
+def _find_batch(train: Path, model: dict[str, Any], recipe: Recipe, *, device: str) -> None:
+    """Print a line a size, and the setting to use."""
+    from gair_cli.commands.streams import say
+    from gair_cli.training.find_batch import Trial, best, try_sizes
+
+    def told(trial: Trial) -> None:
+        speed = "out of memory" if trial.samples_per_s is None else f"{trial.samples_per_s:10.1f}"
+        click.echo(f"{trial.batch_size:10} {speed:>13} {trial.memory_mb:10}")
+
+    click.echo(f"{'batch_size':>10} {'samples/s':>13} {'memory MiB':>10}")
+    found = best(try_sizes(train, model=model, recipe=recipe, device=device, told=told))
+    if found is not None:
+        say(f"the largest within 2 % of the fastest: --set recipe.batch_size={found.batch_size}")
 
 
 @contextmanager

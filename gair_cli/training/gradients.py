@@ -147,11 +147,10 @@ class Gradients:
         if processes.count > 1 and not sharded:
             named = signature(DistributedDataParallel).parameters
             sync = "forward_sync_buffers" if "forward_sync_buffers" in named else _OLD_NAME
-            ddp = DistributedDataParallel(
-                self._encoder, find_unused_parameters=True, **{sync: False}
-            )
+            options: dict[str, Any] = {"find_unused_parameters": True, sync: False}
+            ddp = DistributedDataParallel(self._encoder, **options)
             # without annotations, which DDP would compare with its own
-            ddp.register_comm_hook(processes, lambda state, bucket: _sum_bucket(state, bucket))
+            ddp.register_comm_hook(processes, lambda state, bucket: _sum_bucket(state, bucket))  # noqa: PLW0108
             self._together = ddp
 
     def compute(self, parts: Sequence[Callable[[], Part]], cut: Cut, info: StepInfo) -> Losses:
@@ -184,7 +183,8 @@ class Gradients:
                 if keep:
                     found, made[number] = made[number], {}
                 else:
-                    found = self._encoder(part(), info.step)
+                    with statistics.unnoted():
+                        found = self._encoder(part(), info.step)
                 outputs = {name: value for name, value in found.items() if value.requires_grad}
                 spans = [cut.span(own[number], bank=name == BANK) for name in outputs]
                 torch.autograd.backward(
@@ -255,40 +255,55 @@ Losses = dict[str, "Tensor"]
 class _Statistics:
     """Running statistics of batch norms: each part moves them from where the step began.
 
-    They end as the mean over all parts, so they depend on the parts, not on the processes.
+    They end as the mean over all parts, so they depend on the parts, not on the processes. Each
+    part has tensors of its own, since the gradient of a part must find its own unchanged.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._buffers = [
-            buffer
+        self._places = [
+            (norm, name)
             for norm in module.modules()
             if isinstance(norm, nn.modules.batchnorm._NormBase)  # noqa: SLF001 - all of its kinds
-            for buffer in (norm.running_mean, norm.running_var)
-            if buffer is not None and norm.training
+            for name in ("running_mean", "running_var")
+            if getattr(norm, name) is not None and norm.training
         ]
-        self._start = [buffer.clone() for buffer in self._buffers]
+        self._counts = [
+            (norm, norm.num_batches_tracked.clone())
+            for norm, name in self._places
+            if name == "running_mean" and norm.num_batches_tracked is not None
+        ]
+        self._start = self._present()
         self._parts: list[list[Tensor]] = []
 
     @contextmanager
     def of_part(self) -> Iterator[None]:
         """Let the body move the statistics from their start, and note where to."""
-        _copy(self._start, self._buffers)
+        self._set([one.clone() for one in self._start])
         yield
-        if self._buffers:
-            self._parts.append([buffer.clone() for buffer in self._buffers])
+        self._parts.append(self._present())
+
+    @contextmanager
+    def unnoted(self) -> Iterator[None]:
+        """Let the body move the statistics for nothing, as when a part is encoded again."""
+        self._set([one.clone() for one in self._start])
+        yield
 
     def settle(self, processes: Processes, parts: int) -> None:
         """Set the statistics to their mean over all parts of all processes."""
-        if not self._buffers:
+        if not self._places:
             return
-        totals = [tree_sum(one) for one in zip(*self._parts, strict=True)]
+        totals = [tree_sum(one).clone() for one in zip(*self._parts, strict=True)]
         processes.add_up(totals)
-        _copy([total / parts for total in totals], self._buffers)
+        self._set([total / parts for total in totals])
+        for norm, steps in self._counts:
+            norm.num_batches_tracked = steps + 1  # a step is one batch, however it was cut
 
+    def _present(self) -> list[Tensor]:
+        return [getattr(norm, name) for norm, name in self._places]
 
-def _copy(values: Iterable[Tensor], into: Iterable[Tensor]) -> None:
-    for value, target in zip(values, into, strict=True):
-        target.copy_(value)
+    def _set(self, values: Iterable[Tensor]) -> None:
+        for (norm, name), value in zip(self._places, values, strict=True):
+            setattr(norm, name, value)
 
 
 class _Tree:

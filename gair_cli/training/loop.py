@@ -19,10 +19,11 @@ from gair_cli.training.checkpoint import Checkpoints, LoopState
 from gair_cli.training.gradients import Cut, Part
 from gair_cli.training.meter import Meter
 from gair_cli.training.objectives.base import StepInfo
+from gair_cli.training.trackers import flat_numbers
 from gair_cli.training.validation import score, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from gair_cli.training.journal import Journal
     from gair_cli.training.learner import Learner, Update
     from gair_cli.training.processes import Processes
+    from gair_cli.training.profiling import Profiler
     from gair_cli.training.steps import StepRows, Steps
+    from gair_cli.training.trackers import Tracker
 
     Coordinates = Callable[[int, StepRows], Tensor | None]
 
@@ -98,6 +101,8 @@ class Loop:
         inputs: What it works on.
         state: Where it stands.
         meter: Counts time and work; None counts no FLOP.
+        profiler: Records some steps, or None.
+        trackers: Get every line of the log's numbers, too.
     """
 
     def __init__(
@@ -107,8 +112,11 @@ class Loop:
         *,
         state: LoopState | None = None,
         meter: Meter | None = None,
+        profiler: Profiler | None = None,
+        trackers: Sequence[Tracker] = (),
     ) -> None:
         self.learner, self.inputs = learner, inputs
+        self._profiler, self._trackers = profiler, trackers
         self.state = state or LoopState()
         self.meter = meter or Meter(inputs.device)
         self._saved_at = time.monotonic()
@@ -140,11 +148,17 @@ class Loop:
                 with self.meter.waiting(), record_function("gair: wait for data"):
                     work = next(works)
                 self._one_step(work)
+                if self._profiler is not None:
+                    self._profiler.step()
                 if progress is not None:
                     progress(1)
                 stopped = self._heed(interrupt)
         finally:
             works.close()
+            if self._profiler is not None:
+                self._profiler.close()
+            for tracker in self._trackers:
+                tracker.close()
 
     def _works(self, last: int) -> Generator[Work]:
         threads = self.inputs.recipe.loader_threads
@@ -268,8 +282,15 @@ class Loop:
             "lr": self.learner.lr,
             **self.meter.read(),
         }
-        if self.inputs.processes.first:
-            self.inputs.journal.write("train", self.state.step, values)
+        self._tell("train", values)
+
+    def _tell(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Write a line of the log, and tell the trackers its numbers."""
+        if not self.inputs.processes.first:
+            return
+        self.inputs.journal.write(kind, self.state.step, values)
+        for tracker in self._trackers:
+            tracker.log(self.state.step, flat_numbers({kind: dict(values)}))
 
     def _validate_and_save(self) -> None:
         """Validate, log it, write a checkpoint, remove those that are not kept."""
@@ -284,11 +305,10 @@ class Loop:
             else:
                 figures, found = self._held_out_loss()
         if found is not None:
-            if inputs.processes.first:
-                inputs.journal.write("validation", state.step, {"figures": figures, "score": found})
+            self._tell("validation", {"figures": figures, "score": found})
             if state.best_score is None or found > state.best_score:
                 self.state = replace(state, best_score=found, best_step=state.step)
-        self._write_checkpoint()
+        self._write_checkpoint(figures)
 
     def _held_out_loss(self) -> tuple[dict[str, dict[str, float]], float | None]:
         """Return the objective's loss on the held-out rows, for one that compares no modalities."""
@@ -314,13 +334,14 @@ class Loop:
         value = float(losses["total"])
         return {"held out": {"loss": value}}, -value
 
-    def _write_checkpoint(self) -> None:
+    def _write_checkpoint(self, figures: Mapping[str, Any] | None = None) -> None:
         inputs = self.inputs
+        extra = {**inputs.extra, **({"validation": figures} if figures else {})}
         self._saved_at = time.monotonic()
         snapshot = self.learner.snapshot()
 
         def write() -> None:
-            inputs.checkpoints.save(self.learner.model, snapshot, self.state, extra=inputs.extra)
+            inputs.checkpoints.save(self.learner.model, snapshot, self.state, extra=extra)
             recipe = inputs.recipe
             inputs.checkpoints.keep(
                 recipe.keep_checkpoints, best=self.state.best_step, every=recipe.keep_every

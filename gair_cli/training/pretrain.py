@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from gair_cli import __version__
 from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.shards import ShardReader
 from gair_cli.models.config import model_config
@@ -24,17 +25,20 @@ from gair_cli.training.loop import Loop, LoopInputs
 from gair_cli.training.meter import Meter
 from gair_cli.training.objectives.make import make_objective
 from gair_cli.training.processes import joined_processes
-from gair_cli.training.report import draw_curve
+from gair_cli.training.profiling import Profiler
+from gair_cli.training.report import draw_curve, write_report
 from gair_cli.training.run_folder import RunFolder, open_run, write_config
+from gair_cli.training.trackers import open_tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gair_cli.models.config import ModelConfig
     from gair_cli.models.gair import GairModel
     from gair_cli.training.config import Recipe
     from gair_cli.training.processes import Processes
+    from gair_cli.training.trackers import Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,16 @@ def pretrain(
     overwrite: bool = False,
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
+    profile_steps: int = 0,
+    trackers: Sequence[str] = (),
 ) -> RunReport:
     """Train a model on shards, or go on where an earlier call stopped.
 
     Towers follow the data: without tiles there is no satellite tower, without photos no photo
     tower. Bands and their statistics come from the shards where the model's table names none.
-    Ctrl-C and SIGTERM end it after a whole step, with a checkpoint.
+    Ctrl-C and SIGTERM end it after a whole step, with a checkpoint; SIGUSR1 writes one and goes on.
+    Under `torchrun` each process calls this and they share the work; the order of samples does not
+    depend on how many there are.
 
     Args:
         train: A folder that `gair pack` wrote.
@@ -84,6 +92,8 @@ def pretrain(
         overwrite: Replace another plan's run; it stays aside until the new one is finished.
         device: `cpu`, `cuda`...
         progress: Called with the number of further steps done.
+        profile_steps: Steps to record into `run/profile`; 0 for none.
+        trackers: Names of followers, see `trackers.TRACKERS`.
 
     Returns:
         How far the run is and what it reached. On the CPU the weights depend on data, model,
@@ -113,8 +123,14 @@ def pretrain(
         folder = processes.from_first(lambda: open_run(run, plan, overwrite=overwrite))
         if folder.status == "finished":
             return _finished(folder)
-        loop, start = _loop(folder, inputs, fresh, processes, device=device, data=data)
         tables = {"model": config.to_dict(), "recipe": recipe.to_table()}
+        followers = _Followers(
+            [open_tracker(name, run, settings=tables) for name in trackers] if processes.first
+            else [],
+            Profiler(run / "profile", steps=profile_steps, device=device)
+            if profile_steps and processes.first else None,
+        )  # fmt: skip
+        loop, start = _loop(folder, inputs, fresh, processes, followers, device=device, data=data)
         processes.from_first(lambda: write_config(run / "config.toml", tables))
         if progress is not None and start:
             progress(start)
@@ -122,6 +138,14 @@ def pretrain(
             loop.run(interrupt, progress=progress)
         seconds = time.monotonic() - began
         return processes.from_first(lambda: _report(folder, loop, start=start, seconds=seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Followers:
+    """Who watches a run besides its log."""
+
+    trackers: Sequence[Tracker]
+    profiler: Profiler | None
 
 
 def _config(reader: ShardReader, model: Mapping[str, Any], recipe: Recipe) -> ModelConfig:
@@ -159,6 +183,7 @@ def _loop(
     inputs: DataInputs,
     fresh: GairModel,
     processes: Processes,
+    followers: _Followers,
     *,
     device: str,
     data: str,
@@ -188,7 +213,9 @@ def _loop(
     learner = Learner(model, objective, recipe, processes)
     if snapshot is not None:
         learner.restore(snapshot)
-    return Loop(learner, loop_inputs, state=state, meter=meter), last
+    loop = Loop(learner, loop_inputs, state=state, meter=meter, profiler=followers.profiler,
+                trackers=followers.trackers)  # fmt: skip
+    return loop, last
 
 
 def _on(model: GairModel, device: str) -> GairModel:
@@ -200,11 +227,16 @@ def _on(model: GairModel, device: str) -> GairModel:
 def deterministic(device: str) -> Iterator[None]:
     """Make torch's CPU operations repeat bit for bit while the body runs."""
     before = torch.are_deterministic_algorithms_enabled()
+    options: Any = torch.utils.deterministic
+    fills = options.fill_uninitialized_memory
     torch.use_deterministic_algorithms(before or device == "cpu")
+    # a safeguard for operations that read what nobody wrote, at a seventh of a step of `tiny`
+    options.fill_uninitialized_memory = before and fills
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
+        options.fill_uninitialized_memory = fills
 
 
 def _finished(folder: RunFolder) -> RunReport:
@@ -214,11 +246,31 @@ def _finished(folder: RunFolder) -> RunReport:
 
 
 def _report(folder: RunFolder, loop: Loop, *, start: int, seconds: float) -> RunReport:
-    """Draw the curve and mark the run as finished."""
+    """Draw the curve, write the report, and mark the run as finished."""
     train, validation = folder.journal.read("train"), folder.journal.read("validation")
     losses = train[-1]["losses"] if train else {}
     figures = validation[-1]["figures"] if validation else {}
     draw_curve(folder.journal, folder.path / "curve.png")
+    processes, recipe = loop.inputs.processes, loop.inputs.recipe
+    summary = {
+        "objective": recipe.objective,
+        "steps": loop.state.step,
+        "best step": loop.state.best_step,
+        "loss of the last step": losses.get("total"),
+        "rows to train on": loop.inputs.steps.n_rows,
+        "epochs": round(loop.state.step / loop.inputs.steps.steps_per_epoch, 2),
+        "shuffle": f"{recipe.shuffle}, mixed {loop.inputs.steps.displacement():.2f} of random",
+        "seconds of the last call": round(seconds, 1),
+        "processes": processes.count,
+        "threads of each": torch.get_num_threads(),
+        "device": loop.inputs.device,
+        "gair": __version__,
+        "torch": torch.__version__,
+        "data": str(loop.inputs.extra["data_fingerprint"])[:16],
+    }
+    settings = (folder.path / "config.toml").read_text(encoding="utf-8")
+    write_report(folder.journal, folder.path / "report.html", name=folder.path.name,
+                 summary=summary, settings=settings)  # fmt: skip
     content = {"steps": loop.state.step, "best_step": loop.state.best_step, "losses": losses,
                "figures": figures}  # fmt: skip
     folder.finish(content)

@@ -7,6 +7,8 @@ run/
   log.jsonl       losses, speed, validation
   checkpoints/    step-000200/..., best -> step-...
   curve.png       losses and validation over the steps
+  report.html     curves, validation, settings on one page
+  profile/        where the time went, if `--profile` was given
   report.json     written last: the run is finished
 ```
 """

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 
 from gair_cli.errors import DataError, GairError, InputError, OutputExistsError
 from gair_cli.models.weights import load_model
-from gair_cli.training.objectives import contrastive as loss_module
 from gair_cli.training.config import Recipe
 from gair_cli.training.journal import Journal
+from gair_cli.training.objectives import contrastive as loss_module
 from gair_cli.training.pretrain import pretrain
 
 RECIPE = {

@@ -1,7 +1,9 @@
 """The city protocol: retrieval between photos and places, and how finely a place is known.
 
 Photos look for the satellite embedding at their own position and the other way round; the position
-is displaced by 20, 50 and 100 m, replaced by the whole tile's mean, and looked for on a grid.
+is displaced by 20, 50 and 100 m, replaced by the whole tile's mean, and looked for on a grid. A
+model that reads footprints is asked twice where a position is displaced: with the radius that it
+would have been given had nobody known, and with the distance as its radius.
 """
 
 from __future__ import annotations
@@ -62,8 +64,6 @@ def city_scores(
 ) -> list[Score]:
     """Score SV->RS and RS->SV with exact, displaced and tile-mean queries.
 
-    A displaced query is told its radius only through `photos.radius_m`.
-
     Args:
         reader: Tokens of the photos' tiles.
         photos: Embeddings and positions.
@@ -78,6 +78,9 @@ def city_scores(
     for shift in shifts_m:
         moved = displaced(photos.xy, size_m, shift_m=shift, seed=gallery.source.seed)
         places[moved_by(shift)] = reader.read(moved, photos.tile_of, radius_m=photos.radius_m)
+        if reader.reads_footprints:
+            told = np.maximum(photos.radius_m, shift)
+            places[told_by(shift)] = reader.read(moved, photos.tile_of, radius_m=told)
     places[TILE_MEAN] = reader.tile_means(photos.tile_of)
     scores = both_ways(photos.sv, places, gallery, names=("SV", "RS"))
     return [*scores, *located_scores(reader, photos, gallery)]
@@ -140,3 +143,8 @@ def _distances(first: Floats, second: Floats, size_m: Floats) -> Floats:
 def moved_by(shift_m: float) -> str:
     """Name the queries that are displaced by a distance."""
     return f"moved {shift_m:g} m"
+
+
+def told_by(shift_m: float) -> str:
+    """Name the queries that are displaced by a distance and told so."""
+    return f"moved {shift_m:g} m, radius told"

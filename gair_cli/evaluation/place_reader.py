@@ -47,6 +47,11 @@ class PlaceReader:
     tiles: EncodedTiles
     size_m: Floats
 
+    @property
+    def reads_footprints(self) -> bool:
+        """Whether the model's query makes use of a radius."""
+        return self.model.config.query == "nili-fine"
+
     def read(self, xy: Floats, tile_of: Ints, *, radius_m: Floats) -> Vectors:
         """Read the joint embedding at positions.
 

@@ -118,7 +118,8 @@ class Neighbours:
 
     def _draw(self, kept: NDArray[np.int64], wanted: int, *, key: int) -> NDArray[np.int64]:
         anchors = self._place[kept]
-        numbers = random_bits(key, np.arange(3 * wanted, dtype=np.uint64)).reshape(3, wanted)
+        tries = 2 * wanted  # some are drawn twice, or are there already
+        numbers = random_bits(key, np.arange(3 * tries, dtype=np.uint64)).reshape(3, tries)
         near = anchors[(numbers[0] % np.uint64(len(anchors))).astype(np.int64)]
         cell = self._around(near, numbers[1])
         within = (numbers[2] % self._count[cell].astype(np.uint64)).astype(np.int64)

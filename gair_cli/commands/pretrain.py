@@ -141,6 +141,7 @@ def _replaced_named(output: Path) -> Iterator[None]:
 def _write_manifest(output: Path, report: RunReport, *, seed: int, device: str) -> None:
     """Write `<output>.gair.json`: how, with what and how long."""
     import sys
+    import time
 
     import torch
 
@@ -157,6 +158,7 @@ def _write_manifest(output: Path, report: RunReport, *, seed: int, device: str) 
         "steps": report.steps,
         "started_from_step": report.start,
         "seconds": round(report.seconds, 1),
+        "cpu_seconds": round(time.process_time(), 1),
     }
     write_json(manifest_path(output), content)
 

@@ -132,7 +132,7 @@ def _try(
     reader: ShardReader, model: Mapping[str, Any], recipe: Recipe, device: str, steps: int
 ) -> tuple[Trial, int]:
     """Time a size; also return how many rows a step really had."""
-    loop = _loop(reader, model, recipe, device)
+    loop = loop_on(reader, model, recipe, device)
     on_gpu = device.startswith("cuda")
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
@@ -158,7 +158,8 @@ def _try(
     return Trial(recipe.batch_size, speed, int(used)), rows
 
 
-def _loop(reader: ShardReader, model: Mapping[str, Any], recipe: Recipe, device: str) -> Loop:
+def loop_on(reader: ShardReader, model: Mapping[str, Any], recipe: Recipe, device: str) -> Loop:
+    """Return a loop on shards that saves and logs nothing, for measurements."""
     from gair_cli.models.config import model_config  # noqa: PLC0415 - beside its only use
 
     towers = towers_of(reader, recipe)

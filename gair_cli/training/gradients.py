@@ -8,6 +8,7 @@ number of parts the sum is the same, bit for bit on a CPU, on 1, 2, 4... process
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
@@ -359,15 +360,26 @@ def shard_towers(model: GairModel) -> None:
     """Shard the satellite and the photo tower over all processes (FSDP2), block by block."""
     from torch.distributed.fsdp import fully_shard  # noqa: PLC0415 - only where it is used
 
+    # what a tower returns is a view, and nothing here changes it in place
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module")
     for name in TOWERS:
         tower = getattr(model, name)
         if tower is None:
             continue
+        tower.to(memory_format=torch.contiguous_format)  # FSDP takes no other
         for module in tower.modules():
             if isinstance(module, nn.ModuleList) or _is_stack(module):
                 for block in module.children():
                     fully_shard(block)
         fully_shard(tower)
+
+
+def gather_no_more(model: GairModel) -> None:
+    """Let sharded towers keep their shards alone, after a forward that no backward followed."""
+    for module in model.modules():
+        reshard: Any = getattr(module, "reshard", None)
+        if reshard is not None:
+            reshard()
 
 
 def _is_stack(module: nn.Module) -> bool:

@@ -12,7 +12,7 @@ from torch.profiler import record_function
 
 from gair_cli.training.checkpoint import Snapshot
 from gair_cli.training.ema import Ema
-from gair_cli.training.gradients import Gradients, shard_towers
+from gair_cli.training.gradients import Gradients, gather_no_more, shard_towers
 from gair_cli.training.optim import (
     clip_gradients,
     like,
@@ -144,6 +144,7 @@ class Learner:
         """Let the model have the weights that are validated while the body runs."""
         with nullcontext() if self.ema is None else self.ema.in_place(self.model):
             yield
+            gather_no_more(self.model)
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
         ours = [(f"objective.{name}", one) for name, one in self.objective.named_parameters()]

@@ -143,13 +143,14 @@ def embed_rows(
         `sv`, `rs_at` and `location`, as far as there, each (N, D) float32; and (N, 2) degrees.
     """
     processes = processes or Processes()
+    together = _is_sharded(model)
     was_training = model.training
     model.eval()
     own: dict[int, dict[str, NDArray[np.floating]]] = {}
     try:
         with torch.no_grad():
             for number, first in enumerate(range(0, len(rows), _BATCH)):
-                if number % processes.count != processes.rank and not _is_sharded(model):
+                if number % processes.count != processes.rank and not together:
                     continue
                 batch = batch_of(rows[first : first + _BATCH])
                 found = model(batch)

@@ -32,6 +32,12 @@ def _bytes(_context: click.Context, _parameter: click.Parameter, text: str) -> i
 @click.command("pack")
 @click.argument("source", type=options.PATH, required=False)
 @click.option("--tiles", type=options.PATH, help="Tile set of `gair tile`.")
+@click.option(
+    "--from",
+    "origin",
+    type=click.Choice(["webdataset", "huggingface"]),
+    help="SOURCE is another tool's: tar shards of pictures with .json, or an image folder.",
+)
 @options.output_option(help_text="Folder of the shards.")
 @click.option(
     "--short-side",
@@ -70,6 +76,7 @@ def command(output: Path, overwrite: bool, dry_run: bool, quiet: bool, **given: 
       gair pack pairs.parquet --tiles tiles -o train
       gair pack --tiles tiles -o train          tiles alone: satellite and location
       gair pack photos.csv -o train             photos alone: street view and location
+      gair pack shards --from webdataset -o train
 
     Killed work goes on after its last whole shard. Photos that cannot be read are listed in
     <output>.rejected.parquet.

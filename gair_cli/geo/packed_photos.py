@@ -10,10 +10,11 @@ import io
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gair_cli.geo.foreign import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +41,7 @@ def pack_photo(path: str | None, *, short_side: int) -> PackedPhoto:
     """Read one photo and bring it to the form of the shards.
 
     Args:
-        path: The image file, any format that Pillow reads.
+        path: The image file, any format that Pillow reads; or a place in a tar (`geo.foreign`).
         short_side: Longest short side in pixels.
 
     Returns:
@@ -49,7 +50,7 @@ def pack_photo(path: str | None, *, short_side: int) -> PackedPhoto:
     if not path:
         return PackedPhoto(None, "no path")
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError:
         return PackedPhoto(None, "file missing")
     except OSError as error:

@@ -9,6 +9,7 @@ import polars as pl
 
 from gair_cli.errors import UsageError
 from gair_cli.geo import packing_plan as plan
+from gair_cli.geo.foreign import Origin, read_foreign
 from gair_cli.geo.frames import read_frame
 from gair_cli.geo.outputs import fingerprint, open_workspace, refuse_foreign
 from gair_cli.geo.packing_stream import PackOptions, pack_rows, remove_if_empty, remove_parts
@@ -36,6 +37,8 @@ class PackJob:
     Attributes:
         source: A pair table, a photo table, a folder of photos with EXIF positions, or None.
         tiles: The tile set that the pairs lie in, or tiles alone.
+        origin: Who wrote `source`, where that is neither a table nor a folder of photos with
+            positions: `webdataset` or `huggingface`.
         photos_root: Folder that relative paths start from; default the table's own.
         names: The user's column names, for photo tables.
         block: Size of a split's block for tiles alone and photos alone (`2km`, `0.5deg`); None for
@@ -47,6 +50,7 @@ class PackJob:
 
     source: Path | None = None
     tiles: Path | None = None
+    origin: Origin | None = None
     photos_root: Path | None = None
     names: ColumnNames = field(default_factory=ColumnNames)
     block: str | None = None
@@ -131,6 +135,7 @@ def _plan(job: PackJob) -> dict[str, Any]:
         "command": "pack",
         "schema": SCHEMA_VERSION,
         "source": None if job.source is None else fingerprint(job.source),
+        "origin": job.origin,
         "tiles": None if job.tiles is None else fingerprint(job.tiles),
         "photos_root": root,
         "names": asdict(job.names),
@@ -153,6 +158,8 @@ def plan_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, TileSet | None]
                 "nothing to pack", hint="give a pair table, a photo table, or --tiles DIR"
             )
         return plan.rows_of_tiles(tiles, _splits(job, tiles), limit=job.limit), _nothing(), tiles
+    if job.origin is not None:
+        return _foreign_rows(job)
     is_table = not job.source.is_dir() and job.source.exists()
     if is_table and plan.is_pair_table(read_frame(job.source).columns):
         if tiles is None:
@@ -172,6 +179,21 @@ def plan_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, TileSet | None]
     )
     splits = _splits(job, None)
     rows = plan.rows_of_photos(photos, splits, own_split=job.names.split is not None)
+    return (rows if job.limit is None else rows.head(job.limit)), photos.bad, None
+
+
+def _foreign_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, None]:
+    """Return the samples of another tool's collection of photos, in its own splits if it has."""
+    if job.source is None or job.origin is None or job.tiles is not None:
+        raise UsageError(
+            "--from packs photos alone, with their coordinates",
+            hint="give the collection and leave --tiles out",
+        )
+    photos, has_splits = read_foreign(
+        job.source, job.origin, names=job.names, max_bad=job.options.max_bad
+    )
+    own = has_splits or job.names.split is not None
+    rows = plan.rows_of_photos(photos, _splits(job, None), own_split=own)
     return (rows if job.limit is None else rows.head(job.limit)), photos.bad, None
 
 

@@ -293,6 +293,28 @@ def read_photo_table(
     """
     names = names or ColumnNames()
     table = read_source(source, text_columns=(names.id,) if names.id else ())
+    return photo_table(
+        table,
+        names=names,
+        photos_root=photos_root,
+        crs=crs,
+        max_bad=max_bad,
+        limit=limit,
+        require_lonlat=require_lonlat,
+    )
+
+
+def photo_table(
+    table: Source,
+    *,
+    names: ColumnNames,
+    photos_root: Path | None = None,
+    crs: str | None = None,
+    max_bad: float | None = None,
+    limit: int | None = None,
+    require_lonlat: bool = True,
+) -> PhotoTable:
+    """Bring a table that was read to the columns of the format; see `read_photo_table`."""
     frame = table.frame if limit is None else table.frame.head(limit)
     wanted = require_lonlat or find_lonlat(frame.columns, names) is not None
     lonlat = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -71,8 +72,8 @@ def pretrain(
     before = float(kept.read_text()) if kept.exists() else 0.0
     if (run / "report.json").exists() and before:
         return before
-    seconds = before + gair(
-        "pretrain", train, "-o", run, "--config", config, *words, "-j", threads, threads=threads
-    )
+    gair("pretrain", train, "-o", run, "--config", config, *words, "-j", threads, threads=threads)
+    manifest = json.loads(run.with_name(f"{run.name}.gair.json").read_text("utf-8"))
+    seconds = before + float(manifest["cpu_seconds"])  # of that process, whatever else runs
     kept.write_text(f"{seconds:.1f}\n")
     return seconds

@@ -2,9 +2,10 @@
 
 Trains the location encoder of the released size three times by gair's own commands, at most eight
 CPU minutes each, and scores it beside itself untrained, the baselines, GeoCLIP and `earth-tiny`.
-Writes every score to JSON and a table to Markdown. Not part of CI: it takes about an hour.
+Then each kind of location encoder and each lever, in shorter runs. Writes every score to JSON and
+tables to Markdown. Not part of CI: it takes some hours; `--jobs 2` trains two at a time.
 
-    python scripts/results_earth.py ../shared/data --work build/earth
+    python scripts/results_earth.py ../shared/data --work build/earth --jobs 2
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import csv
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,6 +46,24 @@ TARGETS: Final = {
     "landsea": (None, 0.02),
 }
 """Block-fold score wanted, and its lead over the untrained encoder."""
+
+SHORT: Final = 250
+"""Steps of the runs that compare encoders and levers."""
+PLAIN: Final = ("recipe.loss.geo=none",)
+VARIANTS: Final = {
+    "plain": ("plain InfoNCE, `rff` (the released encoder)", PLAIN),
+    "soft": ("soft targets of 300 km, `rff`", ()),
+    "transformer": ("soft targets, `rff-transformer`", ("model.location.kind=rff-transformer",)),
+    "siren": ("soft targets, `sh-siren`", ("model.location.kind=sh-siren",)),
+    "sphere2vec": ("soft targets, `sphere2vec`", ("model.location.kind=sphere2vec",)),
+    "grid": ("soft targets, `grid`", ("model.location.kind=grid",)),
+    "xyz": ("soft targets, `xyz`", ("model.location.kind=xyz",)),
+    "bank": ("soft targets, bank of 1,024", ("recipe.bank.kind=sampled", "recipe.bank.size=1024")),
+    "curriculum": ("soft targets, half of each batch neighbours at the end",
+                   ("recipe.curriculum.share=0.5", "recipe.curriculum.cell_deg=5")),
+    "sigmoid": ("soft targets, sigmoid loss", ("recipe.loss.form=sigmoid",)),
+}  # fmt: skip
+"""Rows of the comparison: what is told, and settings on top of `earth.toml`."""
 
 Record = dict[str, Any]
 
@@ -161,7 +181,66 @@ def _lead(rows: Sequence[Record], rival: str, task: str, split: str) -> float:
     return float(own - other)
 
 
-def report(rows: Sequence[Record], *, minutes: Sequence[float], seeds: int) -> str:
+def measure_variant(
+    benchmark: earth.EarthBenchmark, train: Path, work: Path, name: str, seed: int
+) -> Record:
+    """Train and score one variant, unless that was done before."""
+    run, cache = work / f"variant-{name}-{seed}", work / f"variant-{name}-{seed}.json"
+    if not cache.exists():
+        settings: dict[str, object] = {"recipe.seed": seed, "recipe.steps": SHORT,
+                                       "recipe.checkpoint_steps": SHORT}  # fmt: skip
+        settings |= dict(text.split("=", 1) for text in VARIANTS[name][1])
+        seconds = pretrain(train, run, config=CONFIG, settings=settings)
+        found = score_seed(benchmark, run, seed)
+        cache.write_text(json.dumps({"variant": name, "seconds": seconds, "scores": found}))
+    kept: Record = json.loads(cache.read_text())
+    return kept
+
+
+def means(scores: Sequence[Record], method: str, split: str) -> list[float]:
+    """Return the mean of the first five tasks of each seed."""
+    by_task = [values(scores, method, task, split) for task in earth.MEAN_TASKS]
+    return [float(np.mean(of_seed)) for of_seed in zip(*by_task, strict=True)]
+
+
+def comparison(variants: Sequence[Record], split: str) -> str:
+    """Write a line a variant: tasks, the mean of five by seed, and the same before training."""
+    lines = [["variant", *earth.MEAN_TASKS, "mean of five", "untrained", "CPU minutes"]]
+    for name, (what, _) in VARIANTS.items():
+        found = [one for one in variants if one["variant"] == name]
+        if not found:
+            continue
+        scores = [score for one in found for score in one["scores"]]
+        cells = [
+            f"{np.mean(values(scores, TRAINED, task, split)):.3f}" for task in earth.MEAN_TASKS
+        ]
+        after, before = (means(scores, method, split) for method in (TRAINED, UNTRAINED))
+        minutes = np.mean([one["seconds"] for one in found]) / 60
+        lines.append(
+            [what, *cells, f"{np.mean(after):.3f} ({min(after):.3f}-{max(after):.3f})",
+             f"{np.mean(before):.3f}", f"{minutes:.1f}"]
+        )  # fmt: skip
+    return markdown(lines)
+
+
+def verdict_of_mean(rows: Sequence[Record], variants: Sequence[Record]) -> str:
+    """Say what the best recipe reaches on the mean of five under block folds."""
+    best = means(rows, TRAINED, "block")
+    plain = [score for one in variants if one["variant"] == "plain" for score in one["scores"]]
+    lines = [["mean of five, block folds", "value"]]
+    lines.append([f"soft targets, {len(best)} seeds of 600 steps",
+                  f"{np.mean(best):.3f} ({min(best):.3f}-{max(best):.3f})"])  # fmt: skip
+    if plain:
+        other = means(plain, TRAINED, "block")
+        lines.append([f"plain InfoNCE, {len(other)} seeds of {SHORT} steps",
+                      f"{np.mean(other):.3f} ({min(other):.3f}-{max(other):.3f})"])  # fmt: skip
+    lines += [[name, f"{means(rows, name, 'block')[0]:.3f}"] for name in ("idw", "geoclip")]
+    return markdown(lines)
+
+
+def report(
+    rows: Sequence[Record], variants: Sequence[Record], *, minutes: Sequence[float], seeds: int
+) -> str:
     """Write the Markdown page."""
     methods = [TRAINED, UNTRAINED, TINY, *BASELINES, "geoclip"]
     cpu = ", ".join(f"{value:.1f}" for value in minutes)
@@ -184,6 +263,22 @@ score of every seed is in `results_earth.json`.
 
 {verdicts(rows)}
 
+{verdict_of_mean(rows, variants)}
+
+## Encoders and levers
+
+{SHORT} steps each, {len({one["scores"][0]["seed"] for one in variants})} seeds, one change at a
+time; means over the seeds, and the least and the greatest seed of the mean of five. All towers
+have the released size; `untrained` is the same encoder before its first step.
+
+Block folds:
+
+{comparison(variants, "block")}
+
+Random folds:
+
+{comparison(variants, "random")}
+
 ## What is behind
 
 {behind(rows)}
@@ -203,6 +298,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with earth-benchmark/ and global/")
     parser.add_argument("--work", type=Path, default=Path("build/earth"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="short runs at the same time")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="which, by name")
     parser.add_argument("--output", type=Path, default=HERE.parent / "docs" / "results_earth.md")
     given = parser.parse_args()
     train = make_shards(given.work, given.data / "global" / "blue_marble.jpg")
@@ -219,8 +316,15 @@ def main() -> None:
         rows += kept["scores"]
         minutes.append(kept["seconds"] / 60)
     rows += score_rest(benchmark) + published(folder / "baselines.csv", "geoclip")
-    given.output.write_text(report(rows, minutes=minutes, seeds=given.seeds), encoding="utf-8")
-    record = {"cpu_minutes": [round(value, 2) for value in minutes], "scores": rows}
+    plan = [(name, seed) for seed in range(given.seeds) for name in given.variants.split(",")]
+    with ThreadPoolExecutor(given.jobs) as pool:
+        variants = list(
+            pool.map(lambda one: measure_variant(benchmark, train, given.work, *one), plan)
+        )
+    page = report(rows, variants, minutes=minutes, seeds=given.seeds)
+    given.output.write_text(page, encoding="utf-8")
+    record = {"cpu_minutes": [round(value, 2) for value in minutes], "scores": rows,
+              "variants": variants}  # fmt: skip
     given.output.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     print(verdicts(rows))
     print(given.output, file=sys.stderr)

@@ -40,6 +40,8 @@ class Augment:
             and its position is moved by as much in any direction, so that a model learns what a
             radius means. A photo with an accuracy of its own keeps that, and its place. For query
             `nili-fine`; others ignore a radius, and nothing is moved.
+        exact_too: Read each displaced photo's tile at its own place as well, and compare both. The
+            second reading costs a twelfth of the first, and a photo teaches detail in every step.
         colour: Largest change of a photo's contrast (a share) and brightness (in standard
             deviations of the input), for example 0.2.
         bands: Largest change of each band of a tile, the same two ways, each band by itself.
@@ -52,6 +54,7 @@ class Augment:
     mirror_photos: bool = False
     colour: float = 0.0
     radii_m: tuple[float, ...] = ()
+    exact_too: bool = False
     bands: float = 0.0
     crop: float = 1.0
     crop_tiles: float = 1.0

@@ -35,6 +35,8 @@ class Batch:
         size_m: (T, 2) float32, width and height of each tile on the ground in metres, or None
             without tiles.
         tile_of: (B,) int64 in [0, T), which tile of `rs` a row lies in, or None without tiles.
+        exact_xy: (B, 2) float32, where the rows are that `xy` has displaced, or None.
+        exact_radius_m: (B,) float32, radius there, or None where all are 0.
     """
 
     lonlat: Tensor
@@ -45,6 +47,8 @@ class Batch:
     radius_m: Tensor | None = None
     tile_of: Tensor | None = None
     size_m: Tensor | None = None
+    exact_xy: Tensor | None = None
+    exact_radius_m: Tensor | None = None
 
     def __len__(self) -> int:
         """Return B, the number of rows."""

@@ -225,15 +225,23 @@ class TrainingData:
         augment = self.augment
         if drawn.augment and augment.radii_m and self.has_photo[rows].all():
             numbers = drawn.of(raw.batch.sample_ids, 2, "radius")
-            radii = augment.radii_m
+            own, own_radius, radii = at, radius, augment.radii_m
             at, radius = displace(at, radius, size_m[where], radii=radii, numbers=numbers)
+            if augment.exact_too:
+                told = own_radius if bool((own_radius > 0).any()) else None
+                exact = replace(raw.batch, exact_xy=own, exact_radius_m=told)
+                raw = replace(raw, batch=exact)
         if drawn.augment:
             names = self.reader.tiles["tile_id"].gather(tiles)
             ids, tile_draws = [f"tile {tile}" for tile in names], drawn.at(first)
             if augment.turn_tiles:
                 turn = tile_draws.of(ids, 3, "turn")
                 raw = replace(raw, turn=turn)
-                at, size_m = turn_places(at, where, size_m, numbers=turn)
+                before = size_m
+                at, size_m = turn_places(at, where, before, numbers=turn)
+                if raw.batch.exact_xy is not None:
+                    own, _ = turn_places(raw.batch.exact_xy, where, before, numbers=turn)
+                    raw = replace(raw, batch=replace(raw.batch, exact_xy=own))
             if augment.bands:
                 raw = replace(raw, bands=tile_draws.of(ids, 2 * pixels.shape[1], "bands"))
             if augment.crop_tiles < 1:

@@ -16,6 +16,8 @@ class Embeddings:
     Attributes:
         sv: (B, D) float32, L2-normalised photos, or None without photos or tower.
         rs_at: (B, D) float32, L2-normalised tiles read at the photo's position, or None.
+        rs_exact: (B, D) float32, L2-normalised tiles read where `rs_at` was displaced from, or
+            None.
         location: (B, D) float32, L2-normalised coordinates, or None.
         logit_scale: () float32, 1 / temperature, at most 100.
     """
@@ -24,3 +26,4 @@ class Embeddings:
     rs_at: Tensor | None
     location: Tensor | None
     logit_scale: Tensor
+    rs_exact: Tensor | None = None

@@ -9,7 +9,7 @@ published; equal ones are ours. Each pair takes one of three forms: InfoNCE, sig
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -49,11 +49,11 @@ class GlobalMemory:
     """What the global form remembers of the rows of a batch, for each pair.
 
     Attributes:
-        of: (2, B) float32 of each pair; `gair_loss` puts the new values here.
+        of: (2, B) float32 of each pair and reading; `gair_loss` puts the new values here.
         gamma: Share of the present batch in the new values.
     """
 
-    of: dict[Pair, Tensor]
+    of: dict[str, Tensor]
     gamma: float
 
 
@@ -69,7 +69,8 @@ def gair_loss(
     """Return INCL and SECL of a batch.
 
     Args:
-        embeddings: B joint embeddings a modality; a pair that lacks one is skipped.
+        embeddings: B joint embeddings a modality; a pair that lacks one is skipped. Where a tile is
+            read twice, its pairs' losses are the mean of both readings.
         config: Pairs, weights, form and targets; None takes the defaults.
         lonlat: (B, 2) float64 degrees of the rows; needed for geo-aware targets.
         bank: Further candidates for SECL.
@@ -84,33 +85,15 @@ def gair_loss(
         UsageError: If no pair of modalities is there, or geo-aware targets lack coordinates.
     """
     config = config or LossConfig()
+    comparison = _Comparison(config, embeddings.logit_scale, lonlat, bias, memory)
     losses: dict[str, Tensor] = {}
     for name in config.pairs:
-        a, b = _sides(embeddings, name)
-        if a is None or b is None:
-            continue
-        own_bank = None if name == "incl" else bank
-        candidates = b if own_bank is None else torch.cat([b, own_bank.location])
-        targets = _targets(config.geo, lonlat, own_bank)
-        scale, tile_rows = embeddings.logit_scale, config.tile_rows
-        symmetric = config.symmetric or name == "incl"
-        if config.form == "sigmoid":
-            start = torch.tensor(config.sigmoid_bias, device=a.device)
-            pair_bias = start if bias is None else bias[name]
-            losses[name] = sigmoid_loss(
-                a, candidates, scale, pair_bias, targets=targets, tile_rows=tile_rows
-            )
-        elif config.form == "global":
-            kept = memory or GlobalMemory({}, gamma=1.0)
-            found = global_contrastive(
-                a, candidates, scale, kept.of.get(name, torch.zeros(2, len(a), device=a.device)),
-                gamma=kept.gamma, targets=targets, symmetric=symmetric, tile_rows=tile_rows,
-            )  # fmt: skip
-            losses[name], kept.of[name] = found
-        else:
-            losses[name] = info_nce(
-                a, candidates, scale, targets=targets, symmetric=symmetric, tile_rows=tile_rows
-            )
+        readings = [
+            comparison.of(name, key, a, b, bank=None if name == "incl" else bank)
+            for key, a, b in _sides(embeddings, name)
+        ]
+        if readings:
+            losses[name] = torch.stack(readings).mean()
     if not losses:
         raise UsageError(
             f"no pair to compare for {', '.join(config.pairs)}",
@@ -119,12 +102,57 @@ def gair_loss(
     return {**losses, "total": _weighted_sum(losses, config)}
 
 
-def _sides(embeddings: Embeddings, name: Pair) -> tuple[Tensor | None, Tensor | None]:
-    """Return the rows and the candidates of a pair."""
-    if name == "incl":
-        return embeddings.sv, embeddings.rs_at
-    rows = embeddings.sv if name == "secl_sv" else embeddings.rs_at
-    return rows, embeddings.location
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """How two sides are compared, in the config's form."""
+
+    config: LossConfig
+    logit_scale: Tensor
+    lonlat: Tensor | None
+    bias: Mapping[Pair, Tensor] | None
+    memory: GlobalMemory | None
+
+    def of(self, name: Pair, key: str, a: Tensor, b: Tensor, *, bank: Bank | None) -> Tensor:
+        """Return the loss of rows a (B, D) among candidates b (B, D) and the bank's."""
+        config, scale = self.config, self.logit_scale
+        candidates = b if bank is None else torch.cat([b, bank.location])
+        targets = _targets(config.geo, self.lonlat, bank)
+        symmetric, tile_rows = config.symmetric or name == "incl", config.tile_rows
+        if config.form == "sigmoid":
+            start = torch.tensor(config.sigmoid_bias, device=a.device)
+            bias = start if self.bias is None else self.bias[name]
+            return sigmoid_loss(a, candidates, scale, bias, targets=targets, tile_rows=tile_rows)
+        if config.form == "infonce":
+            return info_nce(
+                a, candidates, scale, targets=targets, symmetric=symmetric, tile_rows=tile_rows
+            )
+        memory = self.memory or GlobalMemory({}, gamma=1.0)
+        loss, memory.of[key] = global_contrastive(
+            a,
+            candidates,
+            scale,
+            memory.of.get(key, torch.zeros(2, len(a), device=a.device)),
+            gamma=memory.gamma,
+            targets=targets,
+            symmetric=symmetric,
+            tile_rows=tile_rows,
+        )
+        return loss
+
+
+EXACT: Final = "_exact"
+"""Behind a pair's name: the reading where the other one was displaced from."""
+
+
+def _sides(embeddings: Embeddings, name: Pair) -> list[tuple[str, Tensor, Tensor]]:
+    """Return what a pair compares: a key, rows and candidates; one a reading of the tile."""
+    sv, location = embeddings.sv, embeddings.location
+    if name == "secl_sv":
+        both = [("", sv, location)]
+    else:
+        places = [("", embeddings.rs_at), (EXACT, embeddings.rs_exact)]
+        both = [(k, sv, rs) if name == "incl" else (k, rs, location) for k, rs in places]
+    return [(f"{name}{k}", a, b) for k, a, b in both if a is not None and b is not None]
 
 
 def _weighted_sum(losses: Mapping[str, Tensor], config: LossConfig) -> Tensor:

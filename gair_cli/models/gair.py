@@ -245,11 +245,13 @@ class GairModel(nn.Module):
 
     def forward(self, batch: Batch) -> Embeddings:
         """Return the joint embeddings of a batch; a modality without data or tower is None."""
+        rs_at, rs_exact = self._embed_rs_at(batch)
         return Embeddings(
             sv=self._embed_sv(batch),
-            rs_at=self._embed_rs_at(batch),
+            rs_at=rs_at,
             location=self._embed_location(batch.lonlat),
             logit_scale=self.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE),
+            rs_exact=rs_exact,
         )
 
     def _cast(self, pixels: Tensor) -> AbstractContextManager[Any]:
@@ -263,12 +265,19 @@ class GairModel(nn.Module):
             return None
         return self.project(self.encode_sv(batch.sv), "sv")
 
-    def _embed_rs_at(self, batch: Batch) -> Tensor | None:
+    def _embed_rs_at(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+        """Return tiles read where the batch asks, and where it was displaced from."""
         if self.rs is None or batch.rs is None or batch.xy is None:
-            return None
+            return None, None
         tiles = self.encode_tiles(batch.rs, size_m=batch.size_m)
         read = self.localize(tiles, batch.xy, tile_of=batch.tile_of, radius_m=batch.radius_m)
-        return self.project(read, "rs_at")
+        at = self.project(read, "rs_at")
+        if batch.exact_xy is None:
+            return at, None
+        exact = self.localize(
+            tiles, batch.exact_xy, tile_of=batch.tile_of, radius_m=batch.exact_radius_m
+        )
+        return at, self.project(exact, "rs_at")
 
     def _embed_location(self, lonlat: Tensor) -> Tensor | None:
         if self.location is None:

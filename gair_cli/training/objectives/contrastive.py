@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gair_cli.data.embeddings import Embeddings
-from gair_cli.losses.contrastive import Bank, GlobalMemory, gair_loss
+from gair_cli.losses.contrastive import EXACT, Bank, GlobalMemory, gair_loss
 from gair_cli.losses.global_form import gamma_at
 from gair_cli.models.gair import MAX_LOGIT_SCALE
 from gair_cli.training.objectives.base import BANK, Objective, StepInfo
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gair_cli.models.config import Tower
     from gair_cli.models.gair import GairModel
 
-MODALITIES: Final = ("sv", "rs_at", "location")
+MODALITIES: Final = ("sv", "rs_at", "rs_exact", "location")
 ONE_PAIR: Final[dict[str, tuple[Pair, tuple[Tower, ...]]]] = {
     "rs-location": ("secl_rs", ("rs", "location")),
     "sv-location": ("secl_sv", ("sv", "location")),
@@ -53,8 +53,8 @@ class Contrastive(Objective):
             starts = {pair: nn.Parameter(start.clone()) for pair in config.pairs}
             self.bias = nn.ParameterDict(starts)
         if config.form == "global":
-            for pair in config.pairs:
-                self.register_buffer(f"memory_{pair}", torch.zeros(2, n_rows))
+            for key in self._keys():
+                self.register_buffer(f"memory_{key}", torch.zeros(2, n_rows))
 
     @classmethod
     def of_pair(cls, name: str, config: LossConfig, *, n_rows: int) -> Contrastive:
@@ -82,6 +82,7 @@ class Contrastive(Objective):
             sv=features.get("sv"),
             rs_at=features.get("rs_at"),
             location=features.get("location"),
+            rs_exact=features.get("rs_exact"),
             logit_scale=model.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE),
         )
         bank = None
@@ -107,13 +108,18 @@ class Contrastive(Objective):
 
     def _recall(self, info: StepInfo) -> GlobalMemory:
         gamma = gamma_at(info.step, info.steps, end=self.config.gamma_end)
-        kept = {pair: self._memory(pair)[:, info.rows] for pair in self.config.pairs}
+        kept = {key: self._memory(key)[:, info.rows] for key in self._keys()}
         return GlobalMemory(kept, gamma)
 
     def _remember(self, memory: GlobalMemory, info: StepInfo) -> None:
-        for pair, values in memory.of.items():
-            self._memory(pair)[:, info.rows] = values
+        for key, values in memory.of.items():
+            self._memory(key)[:, info.rows] = values
 
-    def _memory(self, pair: Pair) -> Tensor:
-        memory: Tensor = getattr(self, f"memory_{pair}")
+    def _keys(self) -> list[str]:
+        """Return what has a memory: pairs, and their second reading of the tile."""
+        twice = [f"{pair}{EXACT}" for pair in self.config.pairs if pair != "secl_sv"]
+        return [*self.config.pairs, *twice]
+
+    def _memory(self, key: str) -> Tensor:
+        memory: Tensor = getattr(self, f"memory_{key}")
         return memory

@@ -155,3 +155,39 @@ def test_a_damaged_sample_is_noticed(world, tmp_path):
     with ShardReader(tmp_path / "train") as reader:
         assert reader.verify(8)
         assert not reader.verify(9)
+
+
+def test_a_displaced_photo_is_also_read_at_its_own_place(reader):
+    rows = np.arange(20)
+    plain = data_of(reader).batch(rows, epoch=1)
+    augment = Augment(radii_m=(40.0,), exact_too=True, turn_tiles=True)
+    both = data_of(reader, augment=augment).batch(rows, epoch=1, augment=True)
+    assert both.exact_radius_m is None
+    assert set(both.radius_m.tolist()) == {40.0}
+    assert not torch.equal(both.xy, both.exact_xy)
+    metres = ((both.xy - both.exact_xy) * both.size_m[both.tile_of] / 2).norm(dim=1)
+    torch.testing.assert_close(metres, torch.full((20,), 40.0), atol=0.01, rtol=0)
+    under = []
+    for batch, xy in ((plain, plain.xy), (both, both.exact_xy)):
+        column, row = ((xy + 1) / 2 * 16).long().clamp(max=15).unbind(1)
+        under.append(batch.rs[batch.tile_of, :, row, column])
+    assert torch.equal(*under)
+
+
+def test_tiles_and_photos_travel_as_they_were_decoded(reader):
+    raw = data_of(reader).raw_batch(np.arange(8), epoch=0)
+    assert raw.tiles.dtype == torch.uint16
+    assert raw.photos.dtype == torch.uint8
+    assert len(raw) == 8
+
+
+def test_views_of_the_same_rows_differ_and_repeat(reader):
+    data = data_of(reader, augment=Augment(colour=0.2, turn_tiles=True, bands=0.1, crop=0.8))
+    rows = np.arange(10)
+    views = [data.finish(data.raw_batch(rows, epoch=0, augment=True, view=view))
+             for view in (0, 1, 0)]  # fmt: skip
+    assert not torch.equal(views[0].sv, views[1].sv)
+    assert not torch.equal(views[0].rs, views[1].rs)
+    assert torch.equal(views[0].sv, views[2].sv)
+    assert torch.equal(views[0].rs, views[2].rs)
+    assert views[0].sv.shape == (10, 3, 24, 32)

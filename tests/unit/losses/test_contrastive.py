@@ -1,6 +1,7 @@
 """InfoNCE against triple loops written from the paper, forward and gradient."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -169,3 +170,15 @@ def test_two_photos_of_one_place_are_no_negatives_of_each_other():
 def test_geo_targets_without_coordinates_are_refused():
     with pytest.raises(UsageError, match="coordinates"):
         gair_loss(embeddings(), LossConfig(geo=GeoTargets()))
+
+
+def test_a_second_reading_of_the_tile_counts_half():
+    one = embeddings()
+    second = unit(4, 8, seed=20)
+    both = replace(one, rs_exact=second)
+    found = gair_loss(both)
+    for name, rows in (("incl", one.sv), ("secl_rs", one.location)):
+        pairs = [(rows, rs) if name == "incl" else (rs, rows) for rs in (one.rs_at, second)]
+        wanted = sum(info_nce(a, b, SCALE) for a, b in pairs) / 2
+        assert found[name].item() == pytest.approx(wanted.item(), rel=1e-6)
+    assert found["secl_sv"].item() == gair_loss(one)["secl_sv"].item()

@@ -33,7 +33,6 @@ THERE, BACK, LOCATED = "SV->RS", "RS->SV", "SV->place in own tile"
 HERE_AT: Final = "at the photo"
 SHIFTS: Final = (20, 50, 100)
 WITHIN: Final = "within 50 m on a 20 m grid"
-RADII: Final = "recipe.augment.radii_m=[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +57,18 @@ QUERIES: Final = (
     Config("mean", "query `mean`", ("model.query=mean",)),
 )
 CHANGES: Final = (
-    Config("exact", "no displacement in training", (RADII,)),
+    Config("drawn", "each photo read once, displaced or not",
+           ("recipe.augment.exact_too=false", "recipe.augment.radii_m=[0,0,10,20,50,100]")),
+    Config("exact", "no displacement in training", ("recipe.augment.radii_m=[]",)),
+    Config("no-roll", "panoramas not rolled", ("recipe.augment.roll_panoramas=false",)),
     Config("no-location", "no location tower", ("model.location=none",)),
-    Config("no-geo", "no geo-aware targets", ("recipe.loss.geo=none",)),
+    Config("geo", "geo-aware targets: 25 m masked, soft to 100 m",
+           ("recipe.loss.geo.r_mask_m=25", "recipe.loss.geo.r_soft_m=100")),
     Config("bank", "bank of 1,024 coordinates",
            ("recipe.bank.kind=sampled", "recipe.bank.size=1024")),
-    Config("k1", "1 photo a tile", ("recipe.photos_per_tile=1",)),
-    Config("k16", "16 photos a tile", ("recipe.photos_per_tile=16",)),
+    Config("k4", "4 photos a tile", ("recipe.photos_per_tile=4",)),
     Config("curriculum", "half of each batch neighbours at the end",
            ("recipe.curriculum.share=0.5", "recipe.curriculum.cell_deg=0.01")),
-    Config("sigmoid", "sigmoid loss", ("recipe.loss.form=sigmoid",)),
 )  # fmt: skip
 PAGE: Final = """\
 # Made cities: what a few CPU minutes learn (made data)

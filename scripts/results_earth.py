@@ -181,6 +181,17 @@ def _lead(rows: Sequence[Record], rival: str, task: str, split: str) -> float:
     return float(own - other)
 
 
+def measure_best(benchmark: earth.EarthBenchmark, train: Path, work: Path, seed: int) -> Record:
+    """Train and score one seed of the whole recipe, unless that was done before."""
+    run, cache = work / f"run-{seed}", work / f"scores-{seed}.json"
+    if not cache.exists():
+        seconds = pretrain(train, run, config=CONFIG, settings={"recipe.seed": seed})
+        found = score_seed(benchmark, run, seed)
+        cache.write_text(json.dumps({"seconds": seconds, "scores": found}))
+    kept: Record = json.loads(cache.read_text())
+    return kept
+
+
 def measure_variant(
     benchmark: earth.EarthBenchmark, train: Path, work: Path, name: str, seed: int
 ) -> Record:
@@ -305,16 +316,13 @@ def main() -> None:
     train = make_shards(given.work, given.data / "global" / "blue_marble.jpg")
     folder = given.data / "earth-benchmark"
     benchmark = earth.read_benchmark(folder / "points.csv.gz")
-    rows, minutes = [], []
-    for seed in range(given.seeds):
-        run, cache = given.work / f"run-{seed}", given.work / f"scores-{seed}.json"
-        if not cache.exists():
-            seconds = pretrain(train, run, config=CONFIG, settings={"recipe.seed": seed})
-            found = score_seed(benchmark, run, seed)
-            cache.write_text(json.dumps({"seconds": seconds, "scores": found}))
-        kept = json.loads(cache.read_text())
-        rows += kept["scores"]
-        minutes.append(kept["seconds"] / 60)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        kept = list(
+            pool.map(lambda seed: measure_best(benchmark, train, given.work, seed),
+                     range(given.seeds))
+        )  # fmt: skip
+    rows = [score for one in kept for score in one["scores"]]
+    minutes = [one["seconds"] / 60 for one in kept]
     rows += score_rest(benchmark) + published(folder / "baselines.csv", "geoclip")
     plan = [(name, seed) for seed in range(given.seeds) for name in given.variants.split(",")]
     with ThreadPoolExecutor(given.jobs) as pool:

@@ -5,6 +5,7 @@ python -m step_gradients OUTPUT CHUNKS GRAD_CACHE TILE_ROWS FORM PARALLEL
 
 from __future__ import annotations
 
+import json
 import sys
 
 import torch
@@ -72,9 +73,8 @@ def compute(processes, *, chunks, grad_cache=False, tile_rows=0, form="infonce",
 
 
 if __name__ == "__main__":
-    output, chunks, cache, tile_rows, form, parallel = sys.argv[1:]
+    output, cases = sys.argv[1], json.loads(sys.argv[2])
     torch.set_num_threads(1)
     with joined_processes("cpu", timeout_s=60) as joined:
-        found = compute(joined, chunks=int(chunks), grad_cache=cache == "True",
-                        tile_rows=int(tile_rows), form=form, parallel=parallel)  # fmt: skip
+        found = {name: compute(joined, **how) for name, how in cases.items()}
         torch.save(found, f"{output}.{joined.rank}")

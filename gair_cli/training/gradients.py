@@ -179,7 +179,8 @@ class Gradients:
             losses, gradients, scalars = self._loss(made, cut, info)
         own = cut.own(self.processes.rank, self.processes.count)
         tree = _Tree([] if self._sharded else self._alone)
-        with record_function("gair: backward"):
+        others = self.processes.waiting_for("the others' gradients")
+        with record_function("gair: backward"), others:
             for number, part in enumerate(parts):
                 if keep:
                     found, made[number] = made[number], {}

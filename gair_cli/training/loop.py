@@ -221,6 +221,7 @@ class Loop:
 
     def _one_step(self, work: Work) -> None:
         step, recipe = self.state.step, self.inputs.recipe
+        self.inputs.processes.step = step + 1
         update = self.update(work)
         skipped = 0 if update.finite else self.state.skipped + 1
         self.state = replace(self.state, step=step + 1, skipped=skipped)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 _BUCKET_BYTES: Final = 64 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Processes:
     """The processes of one run.
 
@@ -36,11 +36,13 @@ class Processes:
         rank: Of this one, from 0.
         count: How many there are.
         timeout_s: Seconds after which waiting for the others is an error.
+        step: The step that is being made, for messages; None before the first.
     """
 
     rank: int = 0
     count: int = 1
     timeout_s: int = 600
+    step: int | None = None
 
     @property
     def first(self) -> bool:
@@ -127,16 +129,37 @@ class Processes:
         found: T = told[0]
         return found
 
-    def _wait(self, call: Callable[[], object], what: str) -> None:
+    @contextmanager
+    def waiting_for(self, what: str) -> Iterator[None]:
+        """Say who waited for whom, and in which step, where the others do not answer.
+
+        Raises:
+            GairError: Instead of what torch raises then.
+        """
         try:
-            call()
-        except RuntimeError as error:  # torch's DistBackendError is one
+            yield
+        except RuntimeError as error:
+            if not _is_silence(error):
+                raise
+            when = "" if self.step is None else f" in step {self.step}"
             raise GairError(
-                f"process {self.rank} of {self.count} waited in vain for {what}: "
+                f"process {self.rank} of {self.count} waited in vain{when} for {what}: "
                 f"{(str(error).splitlines() or ['no reason given'])[0]}",
                 hint="another process has ended or hangs; its own message says why. A step that "
                 "takes longer than recipe.timeout_s needs a larger one",
             ) from error
+
+    def _wait(self, call: Callable[[], object], what: str) -> None:
+        with self.waiting_for(what):
+            call()
+
+
+def _is_silence(error: RuntimeError) -> bool:
+    """Tell an error of talking to other processes from all others; gloo's have no class."""
+    if isinstance(error, dist.DistError):
+        return True
+    words = ("gloo", "nccl", "connection", "timed out", "timeout")
+    return any(word in str(error).lower() for word in words)
 
 
 def tree_sum(parts: Sequence[Tensor]) -> Tensor:

@@ -242,3 +242,10 @@ def test_a_run_that_nobody_joins_says_so(monkeypatch):
     monkeypatch.setattr("torch.distributed.all_gather", fails)
     with pytest.raises(GairError, match=r"process 1 of 2 waited in vain .* Connection closed"):
         Processes(rank=1, count=2).gather(torch.ones(2), [2, 2])
+    with pytest.raises(GairError, match=r"waited in vain in step 7 for"):
+        Processes(rank=1, count=2, step=7).gather(torch.ones(2), [2, 2])
+
+
+def test_an_error_of_ones_own_is_not_blamed_on_others():
+    with pytest.raises(RuntimeError, match="shapes differ"), Processes().waiting_for("others"):
+        raise RuntimeError("shapes differ")

@@ -1,5 +1,7 @@
 """One loss and one gradient, however a batch is cut: whole, tiled, in parts, in processes."""
 
+import json
+
 import pytest
 import step_gradients
 import torch
@@ -38,12 +40,30 @@ def assert_same(found, wanted, *, exactly=False):
     assert off**0.5 <= 1e-6 * size**0.5
 
 
-def in_processes(tmp_path, count, *, chunks, cache=False, tile_rows=0, form="infonce",
-                 parallel="ddp"):  # fmt: skip
-    words = ("-m", "step_gradients", tmp_path / "found", chunks, cache, tile_rows, form, parallel)
+CASES = {
+    "plain": {"chunks": 1},
+    "all": {"chunks": 4, "grad_cache": True, "tile_rows": 4},
+    "parts": {"chunks": 4},
+    "sigmoid": {"chunks": 1, "form": "sigmoid"},
+    "global": {"chunks": 1, "form": "global"},
+    "sharded": {"chunks": 1, "parallel": "fsdp"},
+    "sharded parts": {"chunks": 4, "parallel": "fsdp"},
+}
+
+
+def in_processes(folder, count, cases):
+    """Compute cases in several processes at once; return what each process found, by case."""
+    words = ("-m", "step_gradients", folder / "found", json.dumps(cases))
     codes, told = torch_processes.run(words, count)
     assert codes == [0] * count, told
-    return [torch.load(f"{tmp_path / 'found'}.{rank}") for rank in range(count)]
+    each = [torch.load(f"{folder / 'found'}.{rank}") for rank in range(count)]
+    return {name: [found[name] for found in each] for name in cases}
+
+
+@pytest.fixture(scope="module")
+def of_two(dense, tmp_path_factory):
+    del dense  # only for its number of threads
+    return in_processes(tmp_path_factory.mktemp("two"), 2, CASES)
 
 
 def test_every_part_of_the_model_gets_a_gradient(dense):
@@ -64,40 +84,28 @@ def test_a_tiled_loss_is_the_whole_loss(dense):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "how", [{"chunks": 1}, {"chunks": 4, "cache": True, "tile_rows": 4}], ids=["plain", "all"]
-)
-def test_two_processes_are_one(dense, tmp_path, how):
-    first, second = in_processes(tmp_path, 2, **how)
+@pytest.mark.parametrize("name", ["plain", "all", "sharded", "sharded parts"])
+def test_two_processes_are_one(dense, of_two, name):
+    first, second = of_two[name]
     assert_same(first, dense)
     assert_same(second, first, exactly=True)
 
 
 @pytest.mark.slow
-def test_with_the_same_parts_any_number_of_processes_gives_the_same_bits(dense, tmp_path):
-    del dense  # only for its number of threads
+def test_with_the_same_parts_any_number_of_processes_gives_the_same_bits(of_two, tmp_path):
     alone = step_gradients.compute(ALONE, chunks=4)
-    for count in (2, 4):
-        for found in in_processes(tmp_path, count, chunks=4):
-            assert_same(found, alone, exactly=True)
+    of_four = in_processes(tmp_path, 4, {"parts": CASES["parts"]})
+    for found in (*of_two["parts"], *of_four["parts"]):
+        assert_same(found, alone, exactly=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["sigmoid", "global"])
-def test_other_forms_are_the_same_in_two_processes(dense, tmp_path, form):
-    del dense
+def test_other_forms_are_the_same_in_two_processes(of_two, form):
     alone = step_gradients.compute(ALONE, chunks=1, form=form)
-    if form == "sigmoid":
-        assert "objective.bias.incl" in alone
-    for found in in_processes(tmp_path, 2, chunks=1, form=form):
+    assert ("objective.bias.incl" in alone) == (form == "sigmoid")
+    for found in of_two[form]:
         assert_same(found, alone)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chunks", [1, 4])
-def test_sharded_towers_have_the_same_gradient(dense, tmp_path, chunks):
-    for found in in_processes(tmp_path, 2, chunks=chunks, parallel="fsdp"):
-        assert_same(found, dense)
 
 
 def test_parts_are_dealt_evenly_and_in_order():

@@ -12,7 +12,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from gair_cli.models.gair import GairModel
     from gair_cli.training.objectives.base import Objective, StepInfo
     from gair_cli.training.processes import Processes
+
+Losses: TypeAlias = "dict[str, Tensor]"
 
 TOWERS: Final = ("rs", "sv")
 """What FSDP shards; all else is small."""
@@ -166,80 +168,101 @@ class Gradients:
             The losses of the whole batch, equal in every process.
         """
         self._encoder.zero_grad(set_to_none=True)
-        keep = not self._grad_cache or len(parts) == 1
-        through_ddp = len(parts) == 1
-        encode = self._together if through_ddp else self._encoder
         statistics = _Statistics(self._encoder)
+        alone = len(parts) == 1
+        keep = alone or not self._grad_cache
+        encode = self._together if alone else self._encoder
         made: list[dict[str, Tensor]] = []
         with record_function("gair: encode"):
             for part in parts:
                 with torch.set_grad_enabled(keep), statistics.of_part():
                     made.append(encode(part(), info.step))
         with record_function("gair: loss"):
-            losses, gradients, scalars = self._loss(made, cut, info)
-        own = cut.own(self.processes.rank, self.processes.count)
-        tree = _Tree([] if self._sharded else self._alone)
-        others = self.processes.waiting_for("the others' gradients")
-        with record_function("gair: backward"), others:
-            for number, part in enumerate(parts):
-                if keep:
-                    found, made[number] = made[number], {}
-                else:
-                    with statistics.unnoted():
-                        found = self._encoder(part(), info.step)
-                outputs = {name: value for name, value in found.items() if value.requires_grad}
-                spans = [cut.span(own[number], bank=name == BANK) for name in outputs]
-                torch.autograd.backward(
-                    list(outputs.values()),
-                    [gradients[name][slice(*span)]
-                     for name, span in zip(outputs, spans, strict=True)],
-                )  # fmt: skip
-                if len(parts) > 1:
-                    tree.add()
-            if len(parts) > 1:
-                tree.finish()
-            if self.processes.count > 1 and (self._sharded or not through_ddp):
+            found = self._loss(made, cut, info)
+        with (
+            record_function("gair: backward"),
+            statistics.unnoted(),
+            self.processes.waiting_for("the others' gradients"),
+        ):
+            if not keep:
+                made = []
+            self._back_through(parts, made, cut, found.gradients, step=info.step)
+            if not alone or self._sharded:
                 self._add_up()
-            for one in self._shards:
-                if one.grad is not None:
-                    one.grad.mul_(self.processes.count)  # FSDP made it a mean over processes
         statistics.settle(self.processes, cut.parts)
-        for parameter, gradient in scalars:
+        for parameter, gradient in found.direct:
             parameter.grad = gradient
-        return losses
+        return found.losses
 
-    def _loss(
-        self, made: Sequence[Mapping[str, Tensor]], cut: Cut, info: StepInfo
-    ) -> tuple[Losses, dict[str, Tensor], list[tuple[nn.Parameter, Tensor]]]:
+    def _back_through(
+        self,
+        parts: Sequence[Callable[[], Part]],
+        made: list[dict[str, Tensor]],
+        cut: Cut,
+        gradients: Mapping[str, Tensor],
+        *,
+        step: int,
+    ) -> None:
+        """Lead the gradient of the features back through each part, and add up the parts.
+
+        Args:
+            parts: This process's parts.
+            made: Their features with their graphs, taken out one by one; empty to encode again.
+            cut: Of the whole step.
+            gradients: Of the features of all rows.
+            step: From 0.
+        """
+        tree = _Tree([] if self._sharded else self._alone)
+        own = cut.own(self.processes.rank, self.processes.count)
+        for number, part in zip(own, parts, strict=True):
+            features = made.pop(0) if made else self._encoder(part(), step)
+            outputs = {name: value for name, value in features.items() if value.requires_grad}
+            spans = {name: slice(*cut.span(number, bank=name == BANK)) for name in outputs}
+            torch.autograd.backward(
+                list(outputs.values()), [gradients[name][spans[name]] for name in outputs]
+            )
+            del features, outputs
+            if len(parts) > 1:
+                tree.add()
+        if len(parts) > 1:
+            tree.finish()
+
+    def _loss(self, made: Sequence[Mapping[str, Tensor]], cut: Cut, info: StepInfo) -> _Found:
         """Return losses, the gradient of every feature, and of what the loss uses directly."""
-        whole = {}
-        for name in made[0]:
-            own = torch.cat([one[name].detach() for one in made])
-            sizes = cut.bank if name == BANK else cut.rows
-            of_ranks = [
-                sum(sizes[number] for number in cut.own(rank, self.processes.count))
-                for rank in range(self.processes.count)
-            ]
-            whole[name] = self.processes.gather(own, of_ranks).requires_grad_()
+        whole = {name: self._gathered(name, made, cut).requires_grad_() for name in made[0]}
         with torch.enable_grad():
             losses = self.objective.loss(self.model, whole, info)
             asked = self.objective.loss_parameters(self.model)
             learnt = [one for one in asked if one.requires_grad]
             wanted = [*whole.values(), *learnt]
             found = torch.autograd.grad(losses["total"], wanted, allow_unused=True)
+        of_features = zip(whole.items(), found, strict=False)  # the rest are of parameters
         gradients = {
             name: torch.zeros_like(value) if gradient is None else gradient
-            for (name, value), gradient in zip(whole.items(), found, strict=False)
+            for (name, value), gradient in of_features
         }
-        scalars = [
-            (parameter, gradient)
-            for parameter, gradient in zip(learnt, found[len(whole) :], strict=True)
-            if gradient is not None
-        ]
-        return {name: value.detach() for name, value in losses.items()}, gradients, scalars
+        direct = zip(learnt, found[len(whole) :], strict=True)
+        return _Found(
+            losses={name: value.detach() for name, value in losses.items()},
+            gradients=gradients,
+            direct=[(one, gradient) for one, gradient in direct if gradient is not None],
+        )
+
+    def _gathered(self, name: str, made: Sequence[Mapping[str, Tensor]], cut: Cut) -> Tensor:
+        """Return a feature of all parts of all processes, without its graph."""
+        own = torch.cat([one[name].detach() for one in made])
+        sizes = cut.bank if name == BANK else cut.rows
+        count = self.processes.count
+        of_ranks = [sum(sizes[part] for part in cut.own(rank, count)) for rank in range(count)]
+        return self.processes.gather(own, of_ranks)
 
     def _add_up(self) -> None:
-        """Add the gradients of all processes; a part that no process used stays without."""
+        """Add up what DDP does not, over all processes; what no process used stays without."""
+        if self.processes.count == 1:
+            return
+        for one in self._shards:
+            if one.grad is not None:
+                one.grad.mul_(self.processes.count)  # FSDP made it a mean over processes
         used = self.processes.any(*(one.grad is not None for one in self._alone))
         tensors = []
         for parameter, is_used in zip(self._alone, used, strict=True):
@@ -251,7 +274,19 @@ class Gradients:
         self.processes.add_up(tensors)
 
 
-Losses = dict[str, "Tensor"]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one loss of the whole batch gives.
+
+    Attributes:
+        losses: By name, without a graph.
+        gradients: Of the features of all rows.
+        direct: Of the parameters that the loss uses itself.
+    """
+
+    losses: Losses
+    gradients: dict[str, Tensor]
+    direct: list[tuple[nn.Parameter, Tensor]]
 
 
 class _Statistics:

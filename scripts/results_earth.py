@@ -303,6 +303,22 @@ below them, interpolating the labels is the better choice.
 """
 
 
+def best_runs(
+    given: argparse.Namespace, benchmark: earth.EarthBenchmark, train: Path, folder: Path
+) -> tuple[list[Record], list[float]]:
+    """Return all scores of the whole recipe, the packaged model and the baselines, and minutes."""
+    stored = given.output.with_suffix(".json")
+    if given.keep_best and stored.exists():
+        content = json.loads(stored.read_text("utf-8"))
+        return content["scores"], content["cpu_minutes"]
+    with ThreadPoolExecutor(given.jobs) as pool:
+        seeds = range(given.seeds)
+        kept = list(pool.map(lambda one: measure_best(benchmark, train, given.work, one), seeds))
+    rows = [score for one in kept for score in one["scores"]]
+    rows += score_rest(benchmark) + published(folder / "baselines.csv", "geoclip")
+    return rows, [one["seconds"] / 60 for one in kept]
+
+
 def main() -> None:
     """Train, score, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -310,20 +326,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/earth"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="short runs at the same time")
+    parser.add_argument("--keep-best", action="store_true", help="long runs as they are stored")
     parser.add_argument("--variants", default=",".join(VARIANTS), help="which, by name")
     parser.add_argument("--output", type=Path, default=HERE.parent / "docs" / "results_earth.md")
     given = parser.parse_args()
     train = make_shards(given.work, given.data / "global" / "blue_marble.jpg")
     folder = given.data / "earth-benchmark"
     benchmark = earth.read_benchmark(folder / "points.csv.gz")
-    with ThreadPoolExecutor(given.jobs) as pool:
-        kept = list(
-            pool.map(lambda seed: measure_best(benchmark, train, given.work, seed),
-                     range(given.seeds))
-        )  # fmt: skip
-    rows = [score for one in kept for score in one["scores"]]
-    minutes = [one["seconds"] / 60 for one in kept]
-    rows += score_rest(benchmark) + published(folder / "baselines.csv", "geoclip")
+    rows, minutes = best_runs(given, benchmark, train, folder)
     plan = [(name, seed) for seed in range(given.seeds) for name in given.variants.split(",")]
     with ThreadPoolExecutor(given.jobs) as pool:
         variants = list(

@@ -176,6 +176,8 @@ def _finish(report: RunReport, output: Path) -> None:
 
     if report.status == "resumed":
         say(f"went on from step {report.start}")
+        if report.note:
+            say(report.note)
     losses = ", ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
     say(f"{report.steps} steps in {report.seconds:.0f} s; {losses}")
     for direction, figures in report.figures.items():

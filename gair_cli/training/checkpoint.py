@@ -50,6 +50,7 @@ class LoopState:
         best_step: Its step, or None.
         skipped: Steps skipped in a row because their loss was not finite.
         rollbacks: How often the weights went back to a checkpoint.
+        threads: Of each process that trained last; another number gives other last bits.
     """
 
     step: int = 0
@@ -57,6 +58,7 @@ class LoopState:
     best_step: int | None = None
     skipped: int = 0
     rollbacks: int = 0
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,6 +340,7 @@ class Loop:
         extra = {**inputs.extra, **({"validation": figures} if figures else {})}
         self._saved_at = time.monotonic()
         snapshot = self.learner.snapshot()
+        self.state = replace(self.state, threads=torch.get_num_threads())
 
         def write() -> None:
             inputs.checkpoints.save(self.learner.model, snapshot, self.state, extra=extra)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from gair_cli.models.config import ModelConfig
     from gair_cli.models.gair import GairModel
+    from gair_cli.training.checkpoint import LoopState
     from gair_cli.training.config import Recipe
     from gair_cli.training.processes import Processes
     from gair_cli.training.trackers import Tracker
@@ -53,6 +54,7 @@ class RunReport:
         losses: Of the last step, by name.
         figures: Validation of the last checkpoint, by direction.
         seconds: Time of this call.
+        note: What the caller may want to know, or an empty text.
     """
 
     status: Literal["new", "resumed", "finished"]
@@ -62,6 +64,7 @@ class RunReport:
     losses: dict[str, float] = field(default_factory=dict)
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
+    note: str = ""
 
 
 def pretrain(
@@ -132,12 +135,14 @@ def pretrain(
         )  # fmt: skip
         loop, start = _loop(folder, inputs, fresh, processes, followers, device=device, data=data)
         processes.from_first(lambda: write_config(run / "config.toml", tables))
+        note = _other_threads(loop.state, device) if start else ""
         if progress is not None and start:
             progress(start)
         with deterministic(device), deferred_interrupts() as interrupt:
             loop.run(interrupt, progress=progress)
         seconds = time.monotonic() - began
-        return processes.from_first(lambda: _report(folder, loop, start=start, seconds=seconds))
+        report = processes.from_first(lambda: _report(folder, loop, start=start, seconds=seconds))
+        return replace(report, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,17 @@ def _loop(
     loop = Loop(learner, loop_inputs, state=state, meter=meter, profiler=followers.profiler,
                 trackers=followers.trackers)  # fmt: skip
     return loop, last
+
+
+def _other_threads(state: LoopState, device: str) -> str:
+    """Say that a resumed run will not end in the same bits, where that is so."""
+    now = torch.get_num_threads()
+    if device != "cpu" or state.threads in {None, now}:
+        return ""
+    return (
+        f"the run was made with {state.threads} threads until step {state.step}, then with {now}: "
+        f"samples are the same, weights in their last bits only with -j {state.threads}"
+    )
 
 
 def _on(model: GairModel, device: str) -> GairModel:

@@ -209,3 +209,16 @@ def test_a_run_that_goes_on_needs_its_starting_weights_no_more(
     with pytest.raises(InputError, match="there is no model"):
         pretrain(photo_shards, tmp_path / "other", model=small_model, recipe=started)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_run_that_goes_on_with_other_threads_says_so(photo_shards, small_model, tmp_path):
+    run, threads = tmp_path / "run", torch.get_num_threads()
+    torch.set_num_threads(1)
+    pretrain(photo_shards, run, model=small_model, recipe=recipe())
+    (run / "report.json").unlink()
+    shutil.rmtree(run / "checkpoints" / "step-000009")
+    torch.set_num_threads(2)
+    report = pretrain(photo_shards, run, model=small_model, recipe=recipe())
+    torch.set_num_threads(threads)
+    assert report.start == 8
+    assert "with 1 threads until step 8, then with 2" in report.note

@@ -2,6 +2,7 @@
 .PHONY: check format lint types imports rust docs test
 PYTHON := .venv/bin/python
 PYTEST_ARGS ?=
+PYTEST_JOBS ?= 2
 export OMP_NUM_THREADS ?= 2
 export MPLBACKEND := Agg
 
@@ -34,5 +35,5 @@ docs:
 	$(PYTHON) scripts/make_cli_reference.py --check
 	.venv/bin/mkdocs build --quiet --strict
 
-test:
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+test:  # a file of tests stays in one process, and each process has one thread
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)

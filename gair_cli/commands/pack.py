@@ -55,6 +55,12 @@ def _bytes(_context: click.Context, _parameter: click.Parameter, text: str) -> i
     help="Bytes after which a shard ends.",
 )
 @click.option(
+    "--per-tile",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Photos of a tile at most, chosen by hash.  [default: all]",
+)
+@click.option(
     "--block",
     metavar="2km|0.5deg",
     help="Blocks of the split of tiles or photos alone.  [default: two tile edges; 0.1deg]",

@@ -45,6 +45,7 @@ class PackJob:
             two tile edges, and 0.1 degree for photos.
         seed: Of the split by blocks.
         limit: Use the first rows only.
+        per_tile: Photos of a tile at most; None is all.
         options: How shards are made.
     """
 
@@ -56,6 +57,7 @@ class PackJob:
     block: str | None = None
     seed: int = 0
     limit: int | None = None
+    per_tile: int | None = None
     options: PackOptions = field(default_factory=PackOptions)
 
 
@@ -141,6 +143,7 @@ def _plan(job: PackJob) -> dict[str, Any]:
         "names": asdict(job.names),
         "split": [job.block, job.seed],
         "limit": job.limit,
+        "per_tile": job.per_tile,
         "options": options,
     }
 
@@ -164,7 +167,13 @@ def plan_rows(job: PackJob) -> tuple[pl.DataFrame, pl.DataFrame, TileSet | None]
     if is_table and plan.is_pair_table(read_frame(job.source).columns):
         if tiles is None:
             raise UsageError(f"{job.source} holds pairs and needs their tiles", hint="pass --tiles")
-        rows = plan.rows_of_pairs(job.source, tiles, photos_root=job.photos_root, limit=job.limit)
+        rows = plan.rows_of_pairs(
+            job.source,
+            tiles,
+            photos_root=job.photos_root,
+            limit=job.limit,
+            per_tile=job.per_tile,
+        )
         return rows, _nothing(), tiles
     if tiles is not None:
         raise UsageError(

@@ -50,7 +50,12 @@ def is_pair_table(columns: list[str]) -> bool:
 
 
 def rows_of_pairs(
-    source: Path, tiles: TileSet, *, photos_root: Path | None = None, limit: int | None = None
+    source: Path,
+    tiles: TileSet,
+    *,
+    photos_root: Path | None = None,
+    limit: int | None = None,
+    per_tile: int | None = None,
 ) -> pl.DataFrame:
     """Read a pair table and bring it to the order of the tile index.
 
@@ -59,6 +64,7 @@ def rows_of_pairs(
         tiles: The tile set that was paired.
         photos_root: Folder that relative paths start from; default the table's own.
         limit: Use the first pairs only.
+        per_tile: Photos of a tile at most, those whose hashed ids come first; None is all.
 
     Returns:
         One row a sample in packing order: the index columns known so far, `_key`, `_tile_row`
@@ -73,6 +79,9 @@ def rows_of_pairs(
         made = sample_ids(pairs["photo_id"].to_list(), pairs["tile_id"].to_list())
         pairs = pairs.with_columns(pl.Series("sample_id", made))
     pairs = unique_by_id(pairs, "sample_id")
+    if per_tile is not None:
+        place = pl.col("sample_id").rank("ordinal").over("tile_id")
+        pairs = pairs.filter(place <= per_tile)
     numbers = pl.DataFrame({"tile_id": tiles.index["tile_id"]}).with_row_index(TILE_ROW)
     joined = pairs.join(numbers, on="tile_id", how="left", maintain_order="left")
     _refuse_unknown_tiles(joined, source)

@@ -295,3 +295,25 @@ def test_other_programs_open_the_tiles_table_and_the_members(world):
     with rasterio.open(name) as tile:
         assert tile.count == 2
         assert tile.read(1).min() == table["band_min"][0][0]
+
+
+def test_a_tile_keeps_some_of_its_photos_whatever_their_order(gair, tmp_path_factory, tmp_path):
+    from gair_cli.commands.main import main
+
+    world = make_world(tmp_path_factory.mktemp("world"), main)
+    pairs = pl.read_parquet(world / "pairs.parquet")
+    turned = world / "turned.parquet"
+    pairs.reverse().write_parquet(turned)
+    found = []
+    for number, table in enumerate((world / "pairs.parquet", turned)):
+        output = tmp_path / str(number)
+        done = gair("pack", table, "--tiles", world / "tiles", "-o", output, "--per-tile", 3,
+                    "--photos-root", world)  # fmt: skip
+        assert done.exit_code == 0, done.stderr
+        with ShardReader(output) as reader:
+            counts = reader.index.group_by("tile_id").len()["len"]
+            found.append(sorted(reader.index["sample_id"]))
+        assert counts.max() == 3
+    assert found[0] == found[1]
+    wanted = pairs.group_by("tile_id").len()["len"].clip(upper_bound=3).sum()
+    assert len(found[0]) == wanted

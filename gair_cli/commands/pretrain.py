@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("pretrain")
 @click.argument("train", type=options.PATH)
-@options.output_option(help_text="Folder of the run.")
+@options.output_option(required=False, help_text="Folder of the run; needed to train.")
 @click.option("--preset", metavar="NAME", help="tiny, small, base or paper.  [default: tiny]")
 @options.config_option
 @options.set_option
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.dry_run_option
 @options.quiet_option
-def command(output: Path, jobs: int | None, **given: Any) -> None:
+def command(output: Path | None, jobs: int | None, **given: Any) -> None:
     """Train a model on the shards in TRAIN, or go on where the same command stopped.
 
     \b
     Examples:
       gair pretrain train -o run --preset tiny
       gair pretrain train -o run --set recipe.steps=300 --set model.query=bilinear
-      gair pretrain train -o run --preset base --find-batch
+      gair pretrain train --preset base --find-batch
       torchrun --nproc-per-node 8 -m gair_cli pretrain train -o run --preset base
 
     Tiles alone make a model of satellite and location, photos alone one of street view and
@@ -57,6 +57,7 @@ def command(output: Path, jobs: int | None, **given: Any) -> None:
     import torch
 
     from gair_cli.embedding.towers import pick_device
+    from gair_cli.errors import UsageError
     from gair_cli.training.processes import device_of_process
     from gair_cli.training.settings import read_settings
 
@@ -69,6 +70,8 @@ def command(output: Path, jobs: int | None, **given: Any) -> None:
         _dry_run(train, model, recipe)
     elif given["find_batch"]:
         _find_batch(train, model, recipe, device=device)
+    elif output is None:
+        raise UsageError("a run needs a folder", hint="pass -o FOLDER")
     else:
         _train(train, output, model, recipe, device=device, given=given)
 

@@ -109,7 +109,8 @@ def test_an_error_is_the_same_in_every_process(world, tmp_path):
 
 
 def test_batch_sizes_are_timed_and_the_best_is_named(gair, world, tmp_path):
-    done = gair("pretrain", world / "train", "-o", tmp_path / "run", *words(), "--find-batch")
+    assert gair("pretrain", world / "train", *words()).exit_code == 2
+    done = gair("pretrain", world / "train", *words(), "--find-batch")
     assert done.exit_code == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["batch_size", "samples/s", "memory", "MiB"]

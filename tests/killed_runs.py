@@ -4,9 +4,8 @@
 
 PROCESSES and THREADS (of the loader) are lists such as 1,2,4, which take turns at each start. Each
 process appends what each of its steps saw to `RUN.seen`, and is killed after a few of them, at any
-time
-of the next tenth of a second. Processes are forked from one that has imported torch already, so a
-start takes no seconds.
+time of the next tenth of a second. Processes are forked from one that has imported torch already,
+so a start takes no seconds.
 """
 
 from __future__ import annotations
@@ -22,11 +21,10 @@ from pathlib import Path
 import torch
 import torch_processes
 
-import gair_cli.training.learner as learner_module
 from gair_cli.training.config import Recipe
+from gair_cli.training.learner import Learner
 from gair_cli.training.pretrain import pretrain
 
-Learner = learner_module.Learner
 MOST_STEPS = 6
 """Steps of one start, at most, before it is killed."""
 

@@ -50,7 +50,7 @@ class PlaceReader:
     @property
     def reads_footprints(self) -> bool:
         """Whether the model's query makes use of a radius."""
-        return self.model.config.query == "nili-fine"
+        return self.model.config.reads_footprints
 
     def read(self, xy: Floats, tile_of: Ints, *, radius_m: Floats) -> Vectors:
         """Read the joint embedding at positions.

@@ -20,7 +20,7 @@ import polars as pl
 from gair_cli.errors import DataError, InputError
 from gair_cli.geo.columns import ColumnNames
 from gair_cli.geo.frames import Source, read_frame
-from gair_cli.geo.tables import PhotoTable, photo_table
+from gair_cli.geo.tables import PhotoTable, read_photo_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,9 @@ def read_foreign(
     frame = _webdataset(source) if origin == "webdataset" else _image_folder(source)
     given = names or ColumnNames()
     known = replace(given, path=given.path or "path", id=given.id or "photo_id")
-    table = photo_table(Source(frame, "parquet", str(source), source), names=known, max_bad=max_bad)
+    table = read_photo_table(
+        Source(frame, "parquet", str(source), source), names=known, max_bad=max_bad
+    )
     return table, "split" in table.frame.columns
 
 

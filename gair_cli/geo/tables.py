@@ -262,7 +262,7 @@ def refuse_beyond(
 
 
 def read_photo_table(
-    source: str | Path,
+    source: str | Path | Source,
     *,
     names: ColumnNames | None = None,
     photos_root: Path | None = None,
@@ -274,7 +274,8 @@ def read_photo_table(
     """Read a table with one photo a row, in the columns of the format.
 
     Args:
-        source: CSV, Parquet, GeoParquet, Arrow or GeoJSON; `-` is standard input.
+        source: CSV, Parquet, GeoParquet, Arrow or GeoJSON; `-` is standard input; or a table that
+            was read.
         names: The user's column names.
         photos_root: Folder that relative paths start from; default the table's own.
         crs: CRS of the coordinates when they are not longitude and latitude.
@@ -292,29 +293,9 @@ def read_photo_table(
         BadRowsError: If more rows are bad than tolerated.
     """
     names = names or ColumnNames()
-    table = read_source(source, text_columns=(names.id,) if names.id else ())
-    return photo_table(
-        table,
-        names=names,
-        photos_root=photos_root,
-        crs=crs,
-        max_bad=max_bad,
-        limit=limit,
-        require_lonlat=require_lonlat,
-    )
-
-
-def photo_table(
-    table: Source,
-    *,
-    names: ColumnNames,
-    photos_root: Path | None = None,
-    crs: str | None = None,
-    max_bad: float | None = None,
-    limit: int | None = None,
-    require_lonlat: bool = True,
-) -> PhotoTable:
-    """Bring a table that was read to the columns of the format; see `read_photo_table`."""
+    table = source
+    if not isinstance(table, Source):
+        table = read_source(table, text_columns=(names.id,) if names.id else ())
     frame = table.frame if limit is None else table.frame.head(limit)
     wanted = require_lonlat or find_lonlat(frame.columns, names) is not None
     lonlat = (

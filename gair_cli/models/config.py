@@ -207,7 +207,7 @@ class ModelConfig:
         _at_least_one("model", dim=self.dim)
         if self.nili_hidden < 0 or self.nili_frequencies < 0:
             raise UsageError("model.nili_hidden and model.nili_frequencies are 0 or more")
-        if self.query == "nili-fine" and self.rs is not None:
+        if self.reads_footprints and self.rs is not None:
             smallest = 2 ** (len(self.fine.channels) - 1)
             if self.rs.input.size < 2 * smallest:
                 raise UsageError(
@@ -221,6 +221,11 @@ class ModelConfig:
     def towers(self) -> tuple[Tower, ...]:
         """The towers that are there, in the order rs, sv, location."""
         return tuple(name for name in TOWERS if getattr(self, name) is not None)
+
+    @property
+    def reads_footprints(self) -> bool:
+        """Whether a query has a radius: tiles are read over a disc, pixels and tokens."""
+        return self.rs is not None and self.query == "nili-fine"
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> ModelConfig:

@@ -72,8 +72,7 @@ class GairModel(nn.Module):
         self.location = new_location_encoder(config.location) if config.location else None
         width = 0 if self.rs is None else self.rs.width
         self.nili = _start_nili(config, width) if width and config.query in _NILI else None
-        reads_pixels = width and config.query == "nili-fine"
-        self.fine = _start_fine(config, width) if reads_pixels else None
+        self.fine = _start_fine(config, width) if config.reads_footprints else None
         self.head = Heads(config, {name: self.width(name) for name in config.towers})
         logit_scale = torch.tensor(-math.log(config.temperature), dtype=torch.float32)
         if config.learn_temperature:

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from gair_cli.geo.shards import ShardReader
-from gair_cli.models.gair import new_model
+from gair_cli.training.beginning import begin, config_for, on_device
 from gair_cli.training.checkpoint import Checkpoints
-from gair_cli.training.freezing import freeze
-from gair_cli.training.inputs import band_statistics, data_inputs, towers_of
+from gair_cli.training.inputs import data_inputs
 from gair_cli.training.journal import Journal
 from gair_cli.training.learner import Learner
 from gair_cli.training.loop import Loop, LoopInputs
 from gair_cli.training.meter import resident_mb
-from gair_cli.training.objectives.make import make_objective
 from gair_cli.training.processes import Processes
 from gair_cli.training.profiling import synchronize
 
@@ -160,15 +158,10 @@ def _try(
 
 def loop_on(reader: ShardReader, model: Mapping[str, Any], recipe: Recipe, device: str) -> Loop:
     """Return a loop on shards that saves and logs nothing, for measurements."""
-    from gair_cli.models.config import model_config  # noqa: PLC0415 - beside its only use
-
-    towers = towers_of(reader, recipe)
-    config = model_config(model, bands=band_statistics(reader), towers=towers)
+    config = config_for(reader, model, recipe)
     inputs = data_inputs(reader, config, recipe)
-    fresh = new_model(config, seed=recipe.seed)
-    freeze(fresh, recipe)
-    objective = make_objective(fresh, recipe, n_rows=len(reader)).to(device)
-    learner = Learner(fresh.to(device), objective, recipe, Processes())
+    fresh, objective = begin(config, recipe, n_rows=len(reader), started=False)
+    learner = Learner(on_device(fresh, device), objective.to(device), recipe, Processes())
     nowhere = reader.path / "nowhere"  # nothing is saved or logged
     return Loop(
         learner,

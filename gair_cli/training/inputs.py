@@ -14,7 +14,11 @@ from gair_cli.data.transforms import BandStatistics
 from gair_cli.errors import DataError
 from gair_cli.training.bank import CellSampler, queued_rows
 from gair_cli.training.curriculum import Neighbours
-from gair_cli.training.objectives.make import towers_for
+from gair_cli.training.objectives.make import (
+    sees_pictures_alone,
+    sees_tiles_alone,
+    towers_for,
+)
 from gair_cli.training.steps import PAIR, PHOTO, TILE, Steps
 from gair_cli.training.validation import validation_rows
 
@@ -107,8 +111,7 @@ def data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> Dat
     Raises:
         DataError: If a band is missing or there is no row to train on.
     """
-    reads_footprints = config.rs is not None and config.query == "nili-fine"
-    augment = recipe.augment if reads_footprints else replace(recipe.augment, radii_m=())
+    augment = recipe.augment if config.reads_footprints else replace(recipe.augment, radii_m=())
     data = TrainingData(
         reader,
         rs=config.rs.input if config.rs else None,
@@ -117,25 +120,15 @@ def data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> Dat
         augment=augment,
         cache_mb=recipe.cache_mb,
     )
-    kinds = _kinds(data, config, alone=not _compares(recipe))
-    split = reader.index["split"].fill_null(TRAIN)
-    order = data.mixed_by_tile()
-    train = order[((split == TRAIN).to_numpy() & (kinds > 0))[order]]
-    if not len(train):
-        raise DataError(
-            f"{reader.path} has no row of split {TRAIN} that the model can use "
-            f"({', '.join(split.unique().sort())} there)",
-            hint="a row needs two of tile, photo and coordinates; check the split",
-        )
-    held_out = np.flatnonzero((split == VALIDATION).to_numpy() & (kinds == kinds.max()))
-    if _sees_tiles_alone(recipe):  # photos of one tile would be the same sample
-        train, held_out = (data.first_of_tiles(rows) for rows in (train, held_out))
+    kinds = _kinds(data, config, alone=sees_pictures_alone(recipe))
+    train, held_out = _rows(data, kinds, recipe)
+    index = reader.index
     sampler = None
     if recipe.bank.kind == "sampled":
-        sampler = CellSampler(reader.index["cell"].gather(train), train, seed=recipe.seed)
+        sampler = CellSampler(index["cell"].gather(train), train, seed=recipe.seed)
     sources = None
     if recipe.source_weights:
-        sources = reader.index["source"].fill_null("").to_numpy().astype(str)[train]
+        sources = index["source"].fill_null("").to_numpy().astype(str)[train]
     steps = Steps.of(
         train,
         kinds[train],
@@ -153,15 +146,27 @@ def data_inputs(reader: ShardReader, config: ModelConfig, recipe: Recipe) -> Dat
     )
 
 
-def _compares(recipe: Recipe) -> bool:
-    """Tell whether the objective compares two modalities."""
-    return recipe.objective not in {"mocov3", "mae"}
+def _rows(
+    data: TrainingData, kinds: NDArray[np.int64], recipe: Recipe
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows to train on, tile by tile, and those to validate on.
 
-
-def _sees_tiles_alone(recipe: Recipe) -> bool:
-    return recipe.objective == "mae" or (
-        recipe.objective == "mocov3" and recipe.mocov3.tower == "rs"
-    )
+    Raises:
+        DataError: If there is none to train on.
+    """
+    split = data.reader.index["split"].fill_null(TRAIN)
+    order = data.mixed_by_tile()
+    train = order[((split == TRAIN).to_numpy() & (kinds > 0))[order]]
+    if not len(train):
+        raise DataError(
+            f"{data.reader.path} has no row of split {TRAIN} that the model can use "
+            f"({', '.join(split.unique().sort())} there)",
+            hint="a row needs two of tile, photo and coordinates; check the split",
+        )
+    held_out = np.flatnonzero((split == VALIDATION).to_numpy() & (kinds == kinds.max()))
+    if sees_tiles_alone(recipe):  # photos of one tile would be the same sample
+        return data.first_of_tiles(train), data.first_of_tiles(held_out)
+    return train, held_out
 
 
 def _kinds(data: TrainingData, config: ModelConfig, *, alone: bool) -> NDArray[np.int64]:

@@ -121,24 +121,17 @@ class Loop:
         self.meter = meter or Meter(inputs.device)
         self._saved_at = time.monotonic()
 
-    def run(
-        self,
-        interrupt: Interrupt,
-        *,
-        progress: Callable[[int], None] | None = None,
-        until: int | None = None,
-    ) -> None:
+    def run(self, interrupt: Interrupt, *, progress: Callable[[int], None] | None = None) -> None:
         """Train until the last step, or until the interrupt after a whole step; save either way.
 
         Args:
             interrupt: True once a signal has arrived in this process.
             progress: Called with 1 after each step.
-            until: Stop after this step, without saving; None goes to the end of the recipe.
 
         Raises:
             GairError: If the loss stays not finite after going back to a checkpoint.
         """
-        last = self.inputs.recipe.steps if until is None else until
+        last = self.inputs.recipe.steps
         works = self._works(last)
         stopped = False
         self._saved_at = time.monotonic()
@@ -213,9 +206,7 @@ class Loop:
     def _part_maker(self, raw: tuple[RawBatch, ...], bank: Tensor | None) -> Callable[[], Part]:
         def make() -> Part:
             with record_function("gair: prepare pixels"):
-                device = self.inputs.device
-                views = tuple(self.inputs.data.finish(view.to(device)) for view in raw)
-            return Part(views, bank)
+                return Part(tuple(self._finished(view) for view in raw), bank)
 
         return make
 
@@ -240,8 +231,8 @@ class Loop:
         """Save where a signal of any process or the clock asks for it; tell whether to stop."""
         minutes = self.inputs.recipe.checkpoint_minutes
         due = bool(minutes) and time.monotonic() - self._saved_at >= 60 * minutes
-        stop, save, due = self.inputs.processes.any(bool(interrupt), interrupt.save, due)
-        interrupt.save = False
+        asked, interrupt.save = interrupt.save, False  # one that comes from now on is the next
+        stop, save, due = self.inputs.processes.any(bool(interrupt), asked, due)
         if (stop or save or due) and self.state.step not in self.inputs.checkpoints.steps():
             with self.meter.pause():
                 self._write_checkpoint()
@@ -318,9 +309,7 @@ class Loop:
             return {}, None
         objective, model, data = self.learner.objective, self.learner.model, self.inputs.data
         views = tuple(
-            data.finish(
-                data.raw_batch(rows, epoch=0, augment=True, view=view).to(self.inputs.device)
-            )
+            self._finished(data.raw_batch(rows, epoch=0, augment=True, view=view))
             for view in range(objective.views)
         )
         model.eval()
@@ -352,6 +341,8 @@ class Loop:
         inputs.processes.from_first(write)
 
     def _validation_batch(self, rows: NDArray[np.int64]) -> Batch:
-        return self.inputs.data.finish(
-            self.inputs.data.raw_batch(rows, epoch=0).to(self.inputs.device)
-        )
+        return self._finished(self.inputs.data.raw_batch(rows, epoch=0))
+
+    def _finished(self, raw: RawBatch) -> Batch:
+        """Bring a batch to the device and prepare its pixels there."""
+        return self.inputs.data.finish(raw.to(self.inputs.device))

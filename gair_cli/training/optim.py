@@ -107,19 +107,6 @@ def like(parameter: Tensor, value: Tensor) -> Tensor:
     return distribute_tensor(value, sharded.device_mesh, sharded.placements)
 
 
-def clip_gradient(model: nn.Module, *, limit: float) -> float:
-    """Scale the gradient down to a norm, in place.
-
-    Args:
-        model: After `backward`.
-        limit: Largest norm; 0 only measures.
-
-    Returns:
-        The norm before; infinite or NaN if any gradient is.
-    """
-    return clip_gradients({"": model.parameters()}, limit=limit)["total"]
-
-
 def clip_gradients(
     groups: Mapping[str, Iterable[nn.Parameter]], *, limit: float
 ) -> dict[str, float]:

@@ -12,32 +12,29 @@ import torch
 from gair_cli import __version__
 from gair_cli.geo.outputs import fingerprint
 from gair_cli.geo.shards import ShardReader
-from gair_cli.models.config import model_config
-from gair_cli.models.gair import new_model
-from gair_cli.models.starts import apply_start
+from gair_cli.training.beginning import begin, config_for, on_device
 from gair_cli.training.checkpoint import Checkpoints
 from gair_cli.training.flops import count_flops
 from gair_cli.training.freezing import freeze
-from gair_cli.training.inputs import DataInputs, band_statistics, data_inputs, towers_of
+from gair_cli.training.inputs import DataInputs, data_inputs
 from gair_cli.training.interrupts import deferred_interrupts
 from gair_cli.training.learner import Learner
 from gair_cli.training.loop import Loop, LoopInputs
 from gair_cli.training.meter import Meter
-from gair_cli.training.objectives.make import make_objective
 from gair_cli.training.processes import joined_processes
 from gair_cli.training.profiling import Profiler
 from gair_cli.training.report import draw_curve, write_report
 from gair_cli.training.run_folder import RunFolder, open_run, write_config
-from gair_cli.training.trackers import open_tracker
+from gair_cli.training.trackers import check_trackers, open_tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from gair_cli.models.config import ModelConfig
     from gair_cli.models.gair import GairModel
     from gair_cli.training.checkpoint import LoopState
     from gair_cli.training.config import Recipe
+    from gair_cli.training.objectives.base import Objective
     from gair_cli.training.processes import Processes
     from gair_cli.training.trackers import Tracker
 
@@ -113,28 +110,24 @@ def pretrain(
         joined_processes(device, timeout_s=recipe.timeout_s) as processes,
         ShardReader(train) as reader,
     ):
-        config = _config(reader, model, recipe)
+        config = config_for(reader, model, recipe)
         data = processes.from_first(lambda: fingerprint(train))
-        plan = {"command": "pretrain", "data": data, "model": config.to_dict(),
+        tables = {"model": config.to_dict(), "recipe": recipe.to_table()}
+        plan = {"command": "pretrain", "data": data, "model": tables["model"],
                 "recipe": recipe.plan()}  # fmt: skip
+        check_trackers(trackers)
         inputs = data_inputs(reader, config, recipe)
-        fresh = new_model(config, seed=recipe.seed)  # refuses what does not fit, before a folder is
-        if overwrite or not Checkpoints(run / "checkpoints").steps():
-            apply_start(fresh, recipe.start)  # a run that goes on has its weights already
-        freeze(fresh, recipe)
-        make_objective(fresh, recipe, n_rows=len(reader))
+        goes_on = not overwrite and bool(Checkpoints(run / "checkpoints").steps())
+        fresh = begin(config, recipe, n_rows=len(reader), started=not goes_on)
+        # all that does not fit was refused: now there may be a folder
         folder = processes.from_first(lambda: open_run(run, plan, overwrite=overwrite))
         if folder.status == "finished":
             return _finished(folder)
-        tables = {"model": config.to_dict(), "recipe": recipe.to_table()}
-        followers = _Followers(
-            [open_tracker(name, run, settings=tables) for name in trackers] if processes.first
-            else [],
-            Profiler(run / "profile", steps=profile_steps, device=device)
-            if profile_steps and processes.first else None,
-        )  # fmt: skip
-        loop, start = _loop(folder, inputs, fresh, processes, followers, device=device, data=data)
         processes.from_first(lambda: write_config(run / "config.toml", tables))
+        followers = _Followers()
+        if processes.first:
+            followers = _follow(run, trackers, profile_steps, tables=tables, device=device)
+        loop, start = _loop(folder, inputs, fresh, processes, followers, device=device, data=data)
         note = _other_threads(loop.state, device) if start else ""
         if progress is not None and start:
             progress(start)
@@ -149,13 +142,16 @@ def pretrain(
 class _Followers:
     """Who watches a run besides its log."""
 
-    trackers: Sequence[Tracker]
-    profiler: Profiler | None
+    trackers: Sequence[Tracker] = ()
+    profiler: Profiler | None = None
 
 
-def _config(reader: ShardReader, model: Mapping[str, Any], recipe: Recipe) -> ModelConfig:
-    towers = towers_of(reader, recipe)
-    return model_config(model, bands=band_statistics(reader), towers=towers)
+def _follow(
+    run: Path, trackers: Sequence[str], steps: int, *, tables: Mapping[str, Any], device: str
+) -> _Followers:
+    """Open the trackers by name, and a profiler of some steps, if any."""
+    profiler = Profiler(run / "profile", steps=steps, device=device) if steps else None
+    return _Followers([open_tracker(name, run, settings=tables) for name in trackers], profiler)
 
 
 def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[str]:
@@ -165,12 +161,9 @@ def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[s
         Lines for people: rows, parameters, epochs.
     """
     with ShardReader(train) as reader:
-        config = _config(reader, model, recipe)
+        config = config_for(reader, model, recipe)
         inputs = data_inputs(reader, config, recipe)
-        fresh = new_model(config, seed=recipe.seed)
-        apply_start(fresh, recipe.start)
-        freeze(fresh, recipe)
-        objective = make_objective(fresh, recipe, n_rows=len(reader))
+        fresh, objective = begin(config, recipe, n_rows=len(reader))
     numbers = sum(value.numel() for value in fresh.parameters())
     more = sum(value.numel() for value in objective.parameters())
     epochs = recipe.steps / inputs.steps.steps_per_epoch
@@ -186,7 +179,7 @@ def describe(train: Path, *, model: Mapping[str, Any], recipe: Recipe) -> list[s
 def _loop(
     folder: RunFolder,
     inputs: DataInputs,
-    fresh: GairModel,
+    fresh: tuple[GairModel, Objective],
     processes: Processes,
     followers: _Followers,
     *,
@@ -209,13 +202,13 @@ def _loop(
     )
     last = 0 if folder.status == "new" else folder.checkpoints.steps()[-1]
     processes.from_first(lambda: folder.journal.cut(last))
-    model, snapshot, state = (fresh, None, None) if not last else folder.checkpoints.load(last)
-    freeze(model, recipe)
-    objective = make_objective(model, recipe, n_rows=len(inputs.data.reader))
-    model = _on(model, device)
-    objective = objective.to(device=device)
+    (model, objective), snapshot, state = fresh, None, None
+    if last:
+        model, snapshot, state = folder.checkpoints.load(last)
+        freeze(model, recipe)
+    model = on_device(model, device)
     meter = Meter(device, count_flops(model), processes=processes.count)
-    learner = Learner(model, objective, recipe, processes)
+    learner = Learner(model, objective.to(device=device), recipe, processes)
     if snapshot is not None:
         learner.restore(snapshot)
     loop = Loop(learner, loop_inputs, state=state, meter=meter, profiler=followers.profiler,
@@ -232,11 +225,6 @@ def _other_threads(state: LoopState, device: str) -> str:
         f"the run was made with {state.threads} threads until step {state.step}, then with {now}: "
         f"samples are the same, weights in their last bits only with -j {state.threads}"
     )
-
-
-def _on(model: GairModel, device: str) -> GairModel:
-    """Move a model, convolutions with channels last: a third faster on a CPU than first."""
-    return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 @contextmanager

@@ -35,13 +35,11 @@ class Processes:
     Attributes:
         rank: Of this one, from 0.
         count: How many there are.
-        timeout_s: Seconds after which waiting for the others is an error.
         step: The step that is being made, for messages; None before the first.
     """
 
     rank: int = 0
     count: int = 1
-    timeout_s: int = 600
     step: int | None = None
 
     @property
@@ -139,7 +137,7 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            if not _is_silence(error):
+            if self.count == 1 or not _is_silence(error):
                 raise
             when = "" if self.step is None else f" in step {self.step}"
             raise GairError(
@@ -220,7 +218,7 @@ def joined_processes(device: str, *, timeout_s: int) -> Iterator[Processes]:
     """
     rank, count = started_processes()
     if count == 1:
-        yield Processes(timeout_s=timeout_s)
+        yield Processes()
         return
     ours = not dist.is_initialized()
     if ours:
@@ -232,7 +230,7 @@ def joined_processes(device: str, *, timeout_s: int) -> Iterator[Processes]:
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=timedelta(seconds=timeout_s)
         )
     try:
-        yield Processes(rank, count, timeout_s)
+        yield Processes(rank, count)
     finally:
         if ours:
             dist.destroy_process_group()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from gair_cli.errors import MissingPackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 TRACKERS: Final = ("tensorboard", "wandb", "trackio")
@@ -28,6 +28,16 @@ class Tracker(Protocol):
         """Write what is left."""
 
 
+def check_trackers(names: Iterable[str]) -> None:
+    """Refuse followers whose package is not installed, before anything is written.
+
+    Raises:
+        MissingPackageError: With the pip line of the first that is missing.
+    """
+    for name in names:
+        _package(name)
+
+
 def open_tracker(name: str, folder: Path, *, settings: Mapping[str, Any]) -> Tracker:
     """Return a follower by name.
 
@@ -39,10 +49,15 @@ def open_tracker(name: str, folder: Path, *, settings: Mapping[str, Any]) -> Tra
     Raises:
         MissingPackageError: If its package is not installed.
     """
+    package = _package(name)
+    if name == "tensorboard":
+        return _TensorBoard(package.SummaryWriter(str(folder / "tensorboard")))
+    return _Projects(package, folder.name, settings)
+
+
+def _package(name: str) -> Any:
     try:
-        if name == "tensorboard":
-            return _TensorBoard(folder / "tensorboard")
-        return _Projects(import_module(name), folder.name, settings)
+        return import_module("torch.utils.tensorboard" if name == "tensorboard" else name)
     except ImportError as error:
         raise MissingPackageError(
             f"--log-to {name} needs the package {name}", hint=f"pip install {name}"
@@ -62,10 +77,8 @@ def flat_numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float
 
 
 class _TensorBoard:
-    def __init__(self, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
-
-        self._writer = SummaryWriter(str(folder))
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():

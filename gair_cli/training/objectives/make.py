@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from gair_cli.models.gair import GairModel
     from gair_cli.training.config import Recipe
     from gair_cli.training.objectives.base import Objective
+
+
+PICTURES: Final[dict[str, type[MocoV3 | Mae]]] = {"mocov3": MocoV3, "mae": Mae}
+"""Objectives that see one tower's pictures and compare no modalities."""
+
+
+def sees_pictures_alone(recipe: Recipe) -> bool:
+    """Tell whether one half of a row is enough for the objective."""
+    return recipe.objective in PICTURES
+
+
+def sees_tiles_alone(recipe: Recipe) -> bool:
+    """Tell whether a sample of the objective is a tile, with however many photos."""
+    return sees_pictures_alone(recipe) and towers_for(recipe) == ("rs",)
 
 
 def towers_for(recipe: Recipe) -> tuple[Tower, ...] | None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from gair_cli.errors import UsageError
 from gair_cli.training.config import Recipe
-from gair_cli.training.optim import clip_gradient, make_optimizer
+from gair_cli.training.optim import clip_gradients, make_optimizer
 from gair_cli.training.schedule import learning_rate
 
 
@@ -36,14 +36,18 @@ def test_norms_biases_and_temperature_do_not_decay():
     assert (decay["weight_decay"], plain["weight_decay"]) == (0.5, 0.0)
 
 
+def clipped(layer, *, limit):
+    return clip_gradients({"layer": layer.parameters()}, limit=limit)["total"]
+
+
 def test_gradient_is_scaled_to_the_limit_and_its_norm_told():
     layer = nn.Linear(2, 1, bias=False)
     layer.weight.grad = torch.tensor([[3.0, 4.0]])
-    assert clip_gradient(layer, limit=0) == pytest.approx(5.0)
-    assert clip_gradient(layer, limit=1.0) == pytest.approx(5.0)
+    assert clipped(layer, limit=0) == pytest.approx(5.0)
+    assert clipped(layer, limit=1.0) == pytest.approx(5.0)
     assert layer.weight.grad.norm() == pytest.approx(1.0, abs=1e-5)
     layer.weight.grad = torch.tensor([[math.nan, 1.0]])
-    assert not math.isfinite(clip_gradient(layer, limit=1.0))
+    assert not math.isfinite(clipped(layer, limit=1.0))
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Augment:
             radius means. A photo with an accuracy of its own keeps that, and its place. For query
             `nili-fine`; others ignore a radius, and nothing is moved.
         exact_too: Read each displaced photo's tile at its own place as well, and compare both. The
-            second reading costs a twelfth of the first, and a photo teaches detail in every step.
+            second reading is of one point, not of a disc, and a photo teaches detail in every step.
         colour: Largest change of a photo's contrast (a share) and brightness (in standard
             deviations of the input), for example 0.2.
         bands: Largest change of each band of a tile, the same two ways, each band by itself.

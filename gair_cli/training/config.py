@@ -43,7 +43,7 @@ class Recipe:
             are encoded one by one, or each by a process. With the same number of parts the weights
             are the same, bit for bit on a CPU, on 1, 2, 4... processes.
         grad_cache: Encode each part twice instead of keeping all of them (GradCache, arXiv
-            2101.06983): memory of one part, a third more work.
+            2101.06983): memory of one part, another forward.
         precision: Of the towers' arithmetic: `float32`, or `bf16` by autocast. Weights, location
             encoder, query and loss stay float32.
         compile: Compile the towers (torch.compile).

@@ -2,7 +2,7 @@
 
 Counted: matrix products and convolutions of the towers, forward, times three for the gradient, as
 is customary (arXiv 2204.02311, appendix B); recomputing does not count. Not counted: query, heads,
-location and loss, some 1 % of the released size.
+location and loss, under 1 % of the released size.
 """
 
 from __future__ import annotations
